@@ -1,18 +1,17 @@
 """The tables of the neuron and synapse model, and of its parameters."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from netsim.description.document import Table, plain
 from netsim.seams import regimes
-from netsim.specification import Network, Neurons, Population, Projection, Regime, Scale, Winners
+from netsim.specification import Network, Population, Regime, Scale, Winners
 from netsim.specification.families import Described
-from netsim.specification.families.piecewise_linear import PiecewiseLinear
 from netsim.specification.grid import TOLERANCE
 from netsim.specification.phrases import DELAY, END, GAP, GATE, ONSET, grouped, in_ms, names, number
 from netsim.specification.traits import has_delays, has_relays, in_loops, unless_all
 
 _TAU_SYN = r"$\tau_s$ (ms)"
-_LINE = PiecewiseLinear.describe(Neurons()).time
 _STAND_IN = ", the stand-in that the learner uses"
 """Suffix of titles if the engine of a plug-in simulated."""
 
@@ -22,7 +21,7 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
     by_regime = grouped(network.integrating, lambda population: population.dynamics.regime)
     potentials = []
     for (described, regime), chosen in _described(network).items():
-        potential = described.potential
+        potential = f"{described.potential},{GAP}{described.further}" if described.further else described.potential
         if regimes[regime].gated:
             potential = potential.replace("I_j(t)", f"I_j(t){GAP}[t < {GATE}]")
         drive = rf" + D{GAP}[t \geq {ONSET}]" if regimes[regime].has_drive else ""
@@ -111,42 +110,39 @@ def _foreign_time(network: Network) -> str:
 
 
 def _synaptic_current(network: Network) -> str:
-    texts = (
-        [_current_of_psps(network)]
-        if any(population.dynamics.kind.has_psp for population in network.integrating)
-        else []
-    )
-    by_current = grouped(
-        (population for population in network.integrating if not population.dynamics.kind.has_psp),
-        lambda population: population.dynamics.kind.describe(population.dynamics).current,
-    )
-    for text, chosen in by_current.items():
-        arrival = f"$t_i + {DELAY}$" if has_delays(network) else "$t_i$"
-        bias = (
-            "; $b_j$: constant current of a map or dense neuron"
-            if any(population.has_bias for population in chosen)
-            else "; $b_j = 0$"
-        )
-        delay = f"; ${DELAY}$: conduction delay (table C)" if has_delays(network) else ""
+    texts = []
+    for (text, has_psp), chosen in _texts(network, "current").items():
+        biased = [population for population in chosen if population.has_bias]
+        where, delay, arrival = unless_all(chosen, network.integrating), "", "t_i"
+        bias = "" if has_psp else "; $b_j = 0$"
+        if biased:
+            bias = f"; $b_j$: constant current of a map or dense neuron{unless_all(biased, chosen) if has_psp else ''}"
+        if has_delays(network):
+            arrival, delay = f"t_i + {DELAY}", f"; ${DELAY}$: conduction delay (table C)"
+        breakpoints = ""
+        if has_psp:
+            breakpoints = (
+                "; $d_k$, $c_k$: delays of the breakpoints of a postsynaptic potential, and changes of its slope there"
+            )
+        if has_psp and not text:
+            sums = rf"\sum_i w_{{ij}} \sum_k c_k{GAP}[t \geq {arrival} + d_k]"
+            text = rf"$\displaystyle I_j(t) = {'b_j + ' if biased else ''}{sums}$"
+        else:
+            text += f", at ${arrival}$"
         texts.append(
-            f"{text}, at {arrival}{unless_all(chosen, network.integrating)}\n$t_i$: latency of the presynaptic neuron"
-            f" $i$, infinite if it is silent; $w_{{ij}}$: weight{bias}{delay}"
+            f"{text}{where}\n$t_i$: latency of the presynaptic neuron $i$, infinite if it is silent; $w_{{ij}}$:"
+            f" weight{bias}{delay}{breakpoints}"
         )
     return "\n".join(texts)
 
 
-def _current_of_psps(network: Network) -> str:
-    biased = [population for population in network.integrating if population.has_bias]
-    bias, arrival, delay = "", "t_i", ""
-    if biased:
-        bias = f"; $b_j$: constant current of a map or dense neuron{unless_all(biased, network.integrating)}"
-    if has_delays(network):
-        arrival, delay = f"t_i + {DELAY}", f"; ${DELAY}$: conduction delay (table C)"
-    return (
-        rf"$\displaystyle I_j(t) = {'b_j + ' if biased else ''}\sum_i w_{{ij}} \sum_k c_k{GAP}[t \geq {arrival} + d_k]$"
-        f"\n$t_i$: latency of the presynaptic neuron $i$, infinite if it is silent; $w_{{ij}}$: weight{bias}{delay};"
-        " $d_k$, $c_k$: delays of the breakpoints of a postsynaptic potential, and changes of its slope there"
-    )
+def _texts(network: Network, name: Literal["current", "psp"]) -> dict[tuple[str, bool], list[Population]]:
+    """Return populations by a text of their family, and by whether it has PSPs. Those with PSPs come first."""
+    by_family: dict[tuple[str, bool], list[Population]] = {}
+    for (described, _), chosen in _described(network).items():
+        key = getattr(described, name), chosen[0].dynamics.kind.has_psp
+        by_family.setdefault(key, []).extend(chosen)
+    return by_family
 
 
 def _recurrent_current(network: Network) -> str:
@@ -174,62 +170,37 @@ def _competition(competing: Mapping[Winners | None, Sequence[Population]]) -> st
 
 
 def _postsynaptic_potential(network: Network) -> str:
-    chosen = [projection for projection in network.weighted if network.neurons(projection.target).kind.has_psp]
-    texts = [_psps(network, chosen)] if chosen else []
-    by_psp = grouped(
-        (population for population in network.integrating if not population.dynamics.kind.has_psp),
-        lambda population: population.dynamics.kind.describe(population.dynamics).psp,
-    )
-    texts += [
-        rf"$\displaystyle \varepsilon(t) = {psp}$, times $w_{{ij}} / \tau$, at a time $t$ after the presynaptic spike"
-        f"{' has arrived' if has_delays(network) else ''}{unless_all(chosen, network.integrating)}"
-        for psp, chosen in by_psp.items()
-    ]
+    since = f", at a time $t$ after the presynaptic spike{' has arrived' if has_delays(network) else ''}"
+    texts = []
+    for (psp, _), chosen in _texts(network, "psp").items():
+        effect = rf"$\displaystyle \varepsilon(t) = {psp}$, times $w_{{ij}} / \tau$"
+        if not psp:
+            effect = rf"A current $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$, times $w_{{ij}}$"
+        texts.append(f"{effect}{since}{unless_all(chosen, network.integrating)}")
+    projections = [projection for projection in network.weighted if network.neurons(projection.target).kind.has_psp]
+    for shape, alike in grouped(projections, lambda projection: projection.psp).items():
+        pairs = ", ".join(f"$({delay}, {change})$" for delay, change in shape.written_kernel())
+        texts.append(f"{shape.phrase}{unless_all(alike, network.weighted)}: $(d_k, c_k)$ = {pairs}")
     return "\n".join(texts)
-
-
-def _psps(network: Network, projections: Sequence[Projection]) -> str:
-    arrived = " has arrived" if has_delays(network) else ""
-    effect = rf"$\displaystyle \varepsilon(t) = \sum_k c_k \max(t - d_k,{GAP}0)$, times $w_{{ij}} / \tau$"
-    lines = [f"{effect}, at a time $t$ after the presynaptic spike{arrived}"]
-    if not all(network.neurons(projection.target).kind.additive for projection in projections):
-        slope = r"$\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$".replace("{GAP}", GAP)
-        lines = [f"A current {slope}, times $w_{{ij}}$, at a time $t$ after the presynaptic spike{arrived}"]
-    for psp, chosen in grouped(projections, lambda projection: projection.psp).items():
-        pairs = ", ".join(f"$({delay}, {change})$" for delay, change in psp.written_kernel())
-        lines.append(f"{psp.phrase}{unless_all(chosen, network.weighted)}: $(d_k, c_k)$ = {pairs}")
-    return "\n".join(lines)
 
 
 def _time(network: Network) -> str:
     dt = network.training.dt
-    between = "; ".join(
-        sorted({described.time: None for described, _ in _described(network)}, key=lambda text: text == _LINE)
-    )
-    if between != _LINE:
-        if not dt:
-            return (
-                f"No time step: {between}. A neuron fires where its potential meets the threshold, computed to"
-                " rounding; events are processed in order of time."
-            )
-        gate = f" ${GATE}$," if any(population.dynamics.gated for population in network.integrating) else ""
-        return (
-            f"Steps of ${in_ms(dt)}$, with exact integration between steps: {between}. ${ONSET}$,{gate}"
-            f" ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays to the nearest"
-            " step, halves up (a spike that would fall on $T$ is left out). A neuron fires in the first step with"
-            rf" $v_j \geq (1 - {number(TOLERANCE)}){GAP}\theta$."
-        )
+    between = "; ".join(dict.fromkeys(described.time for described, _ in _described(network)))
     if not dt:
         return (
-            "No time step: potentials are piecewise linear, and a neuron fires where a line meets the threshold; events"
-            " are visited in order of time."
+            f"No time step: {between}. A neuron fires where its potential meets the threshold, computed to"
+            " rounding; events are processed in order of time."
         )
-    delays = f"$d_k$ and ${DELAY}$" if has_delays(network) else "$d_k$"
+    gate = f" ${GATE}$," if any(population.dynamics.gated for population in network.integrating) else ""
+    breakpoints = any(population.dynamics.kind.has_psp for population in network.integrating)
+    delays = " and ".join([*["$d_k$"] * breakpoints, *[f"${DELAY}$"] * has_delays(network)])
+    moved = f"stimulus latencies and delays {delays}" if delays else "stimulus latencies"
     return (
-        f"Steps of ${in_ms(dt)}$; slopes are constant within a step, so that integration is exact. ${ONSET}$,"
-        f" ${GATE}$, ${END}$ and $T$ move to the first step at or after them; stimulus latencies and delays {delays} to"
-        " the nearest step, halves up (a spike that would fall on $T$ is left out). A neuron fires in the first step"
-        rf" with $v_j \geq (1 - {number(TOLERANCE)}){GAP}\theta$."
+        f"Steps of ${in_ms(dt)}$, with exact integration: {between}. ${ONSET}$,{gate}"
+        f" ${END}$ and $T$ move to the first step at or after them; {moved} to the nearest step, halves up (a spike"
+        rf" that would fall on $T$ is left out). A neuron fires in the first step with $v_j \geq (1 -"
+        rf" {number(TOLERANCE)}){GAP}\theta$."
     )
 
 

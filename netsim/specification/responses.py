@@ -1,7 +1,7 @@
 """Potentials of additive neurons as sums over their inputs: what each spike and each constant current adds.
 
-Potentials are times `tau`, and times are in ms. Currents end at the gate, if there is one. Currents of loops count from
-the onset, if the family says so.
+Potentials are times `tau`, and times are in ms. Currents end at the gate, if there is one, and the potential stays.
+Currents of loops count from the onset, if the family says so.
 """
 
 from __future__ import annotations
@@ -59,35 +59,15 @@ def effect(
     [4.0, 3.0, 0.0]
     """
     apart = recurrent and neurons.kind.currents_from_onset
-    until, left = (times, None) if apart else _gated(neurons, times, window)
+    until = np.minimum(times, window.gate) if neurons.gated and not apart else times
     total = largest = np.zeros(np.broadcast_shapes(np.shape(arriving), np.shape(times)))
     for delay, change in kernel:
         begin = arriving + delay
         added = change * neurons.kind.response(neurons, until - (np.maximum(begin, window.onset) if apart else begin))
         total, largest = total + added, largest + np.abs(added)
-    total = np.where(np.abs(total) > ROUNDING * largest, total, 0.0)
-    return total if left is None else _without_current(neurons, total, left)
+    return np.where(np.abs(total) > ROUNDING * largest, total, 0.0)
 
 
 def effect_of_bias(neurons: Neurons, times: np.ndarray, window: PopulationTimes) -> np.ndarray:
     """Return what a bias of 1 adds to the potential by some times."""
-    until, left = _gated(neurons, times, window)
-    built = neurons.by_constant(np.asarray(until))
-    return built if left is None else _without_current(neurons, built, left)
-
-
-def _gated(
-    neurons: Neurons, times: np.ndarray | float, window: PopulationTimes
-) -> tuple[np.ndarray | float, np.ndarray | None]:
-    """Return until when currents count, and how much time passes without them, or None without a gate."""
-    if not neurons.gated:
-        return times, None
-    return np.minimum(times, window.gate), np.maximum(np.asarray(times) - window.gate, 0.0)
-
-
-def _without_current(neurons: Neurons, potential: np.ndarray, span: np.ndarray) -> np.ndarray:
-    family, span = neurons.kind, np.broadcast_to(span, potential.shape)
-    state = np.zeros((family.states, *potential.shape))
-    state[0] = potential
-    moved: np.ndarray = family.advance(state, np.zeros(potential.shape), span, family.parameters(neurons))[0]
-    return moved
+    return neurons.by_constant(np.minimum(times, window.gate) if neurons.gated else times)

@@ -178,24 +178,21 @@ def _signal(chosen: list[Population], network: Network) -> str:
             rf" $\mathrm{{d}} t_j / \mathrm{{d}} v_j \approx -1 / \kappa$ is assumed{who}; {slopes}"
         )
     drive = " + D" if any(population.dynamics.drive for population in chosen) else ""
-    described = _described(chosen[0])
-    if described is not None:
-        bias = "" if chosen[0].dynamics.kind.has_psp else " + b_j"  # PSPs: part of the current
-        drive = f"{bias}{drive} {described.slope}"
-    elif any(population in in_loops(network) for population in chosen):
+    if chosen[0].dynamics.kind.currents_from_onset and any(population in in_loops(network) for population in chosen):
         drive += " + R_j(t_j)"
+    described = _described(chosen[0])
+    slope = described.potential.partition(" = ")[2].replace("(t)", "(t_j)") + ("" if described.further else drive)
     return (
         rf"$\delta_j = \Delta_j / (\tau \max(v_j'(t_j),{GAP}{number(SMALLEST_SLOPE)}{GAP}\kappa))$, {limit}: exact,"
         r" because $\mathrm{d} t_j / \mathrm{d} v_j = -1 / v_j'(t_j)$, with the slope"
-        rf" $v_j'(t_j) = (I_j(t_j){drive}) / \tau$ just before the spike, and $\kappa$ for silent neurons{who};"
+        rf" $v_j'(t_j) = ({slope}) / \tau$ just before the spike, and $\kappa$ for silent neurons{who};"
         f" {slopes}"
     )
 
 
-def _described(population: Population) -> Described | None:
-    """Return the texts of a population's family, or None if its potentials are sums of PSPs."""
-    neurons = population.dynamics
-    return None if neurons.kind.has_psp and neurons.kind.additive else neurons.kind.describe(neurons)
+def _described(population: Population) -> Described:
+    """Return the texts of a population's family."""
+    return population.dynamics.kind.describe(population.dynamics)
 
 
 def _assumed_slope(population: Population) -> str:
@@ -218,9 +215,7 @@ def _gradient(network: Network) -> str:
     mean = rf"\frac{{1}}{{N {T_MAX}^2}} \sum"
     bias = rf", for biases $\displaystyle g_j = {mean} \delta_j L_j$" if has_bias(network) else ""
     biased = [population for population in network.integrating if population.has_bias]
-    effects = grouped(
-        biased, lambda population: "L_j" if (described := _described(population)) is None else described.bias or "L_j"
-    )
+    effects = grouped(biased, lambda population: _described(population).bias or "L_j")
     if list(effects) not in ([], ["L_j"]):
         bias = ", for biases " + " and ".join(
             rf"$\displaystyle g_j = {mean} \delta_j{GAP}{effect}${unless_all(chosen, biased)}"
@@ -288,13 +283,7 @@ def _loops(network: Network) -> str:
 
 def _propagation(network: Network) -> str:
     if network.learning.propagation == "slope":
-        factor = rf"{_slope(network)}$, with $\varepsilon'(t) = \sum_k c_k{GAP}[t > d_k]$"
-        leaking = [population for population in network.integrating if _described(population) is not None]
-        if leaking:
-            factor = rf"{_slope(network)}$, with the derivative $\varepsilon'$ of $\varepsilon$"
-            lines = [population for population in network.integrating if population not in leaking]
-            if lines:
-                factor += rf", $\sum_k c_k{GAP}[t > d_k]$ without leak{unless_all(lines, network.integrating)}"
+        factor = rf"{_slope(network)}$, with the derivative $\varepsilon'$ of $\varepsilon$ from the left"
     else:
         factor = f"{_slope(network)}$, by the order of spikes alone"
     text = rf"$\displaystyle \Delta_i = \sum_j w_{{ij}}{GAP}\delta_j{GAP}{factor}"

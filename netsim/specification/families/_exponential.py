@@ -171,7 +171,6 @@ class Exponential(Family):
             rf"\tau v_j'(t) = {f'{lost}) + ' if lost else ''}I_j(t) + b_j",
             f"between events, a potential is a sum of {functions} and a constant",
             rf"(1 - \mathrm{{e}}^{{-{leak}{GAP}L_j}}) / {leak}" if rates.leak else "L_j",
-            f"{lost}_j)" if lost else "",
             rf"$I_j'(t) = -{decay}{GAP}I_j(t)$, $I_j(0) = 0$; a spike adds its weight $w_{{ij}}$ to $I_j$ as it"
             " arrives",
             kernel,

@@ -8,35 +8,38 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from netsim.errors import SpecificationError
-from netsim.seams import families
+from netsim.seams import families, regimes
 from netsim.specification.checks import require
 
 
 class Described(NamedTuple):
-    """Texts of a family for the model description.
+    """Texts of a family for the model description. Equations are LaTeX mathematics with the symbols of its other rows.
 
     Attributes
     ----------
     potential : str
-        Equation of the potential without currents from the onset on, for example ``\\tau v_j'(t) = -v_j(t) + I_j(t)``.
+        Equation of the potential, for example ``\\tau v_j'(t) = -v_j(t) + I_j(t)``. With PSPs, the bias is part of
+        ``I_j(t)``. The description adds the drive, and the current of loops.
     time : str
         Sentence on the potential between events.
     bias : str
-        Effect of a constant current of 1 on the potential by ``L_j``, times ``1 / \\tau``.
-    slope : str
-        Terms that a family adds to the currents in the slope at threshold.
+        Effect of a constant current of 1 on the potential by ``L_j``, times ``1 / \\tau``, if the family is additive.
     current : str
-        Sentence on the synaptic current, if the family has no PSPs.
+        Sentence on the synaptic current. With PSPs, the default says that it changes at their breakpoints.
     psp : str
-        Effect ``\\varepsilon(t)`` of a spike on the potential, times ``w_{ij} / \\tau``, if the family has no PSPs.
+        Effect ``\\varepsilon(t)`` of a spike on the potential, times ``w_{ij} / \\tau``, if the family is additive. A
+        PSP has delays ``d_k`` and changes ``c_k``.
+    further : str
+        Equations of further variables, separated by commas. The drive is then added to the last of them, which has
+        ``I_j(t)``.
     """
 
     potential: str
     time: str
     bias: str = ""
-    slope: str = ""
     current: str = ""
     psp: str = ""
+    further: str = ""
 
 
 class Parameters(Protocol):
@@ -65,10 +68,10 @@ class Family:
     A subclass is one file. It is registered in `netsim.seams.families` and has no instances.
 
     The state of neurons is an array of shape (states, ...): the potential, its synaptic current, and any further
-    variables. An event adds an amount to the current: the weight of a spike, times the change at a breakpoint of the
-    PSP if the family has PSPs. No event moves the potential. All variables are 0 at the start, and a gate sets all but
-    the potential to 0. `rest` is the constant current, bias and drive. Times and
-    parameters `p` are in the unit of the engine: ms, or steps of its grid. All functions are vectorised with numpy.
+    variables. All are 0 at the start. An event adds an amount to the current: the weight of a spike, times the change
+    at a breakpoint of the PSP if the family has PSPs. No event moves the potential. `rest` is the constant current,
+    bias and drive. Times and parameters `p` are in the unit of the engine: ms, or steps of its grid. All functions are
+    vectorised with numpy.
 
     A family needs `parameters`, `advance`, `crossing` and `field` for the event engine, `jacobian` for learning, and
     `equations` for Brian2. The other functions have defaults.
@@ -76,7 +79,7 @@ class Family:
     Attributes
     ----------
     regimes : tuple of str
-        Names of the regimes that the family supports. Empty means all.
+        Names of the regimes that the family supports. Empty means all. A regime with a gate needs `straight`.
     has_psp : bool
         Whether projections choose a postsynaptic potential (`netsim.PSP`). Otherwise the neurons determine it.
     additive : bool
@@ -157,6 +160,8 @@ class Family:
         supported = not cls.regimes or neurons.regime in cls.regimes
         remedy = f"is {neurons.regime}, which the family {name} does not support; use {' or '.join(cls.regimes)}"
         require(supported, "neurons.regime", remedy)
+        gate = f"is {neurons.regime}, whose gate is for potentials that are lines between events; use another regime"
+        require(cls.straight or not regimes[neurons.regime].gated, "neurons.regime", gate)
         message = 'has a meaning for neurons with a decaying current only, such as family = "leaky"; remove it'
         require(not cls.has_psp or neurons.tau_syn is None, "neurons.tau_syn", message)
 
@@ -244,5 +249,5 @@ class Family:
 
     @classmethod
     def describe(cls, neurons: Parameters) -> Described:
-        """Return what the model description says, with the symbols of its other rows, in LaTeX mathematics."""
-        raise NotImplementedError
+        """Return what the model description says. The default raises an error."""
+        raise SpecificationError("neurons.family", f"{families.name_of(cls)} has no description; define describe")

@@ -42,7 +42,6 @@ class Leaky(Exponential):
             r"\tau v_j'(t) = -v_j(t) + I_j(t) + b_j",
             f"between events, a potential is a sum of {functions} and a constant",
             r"\tau (1 - \mathrm{e}^{-L_j/\tau})",
-            "- v_j(t_j)",
             r"$\tau_s I_j'(t) = -I_j(t)$, $I_j(0) = 0$; a spike adds its weight $w_{ij}$ to $I_j$ as it arrives",
             kernel,
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from netsim.seams import families
 from netsim.specification.families._protocol import Described, Family, Parameters
+from netsim.specification.phrases import GAP
 
 
 class Membrane(NamedTuple):
@@ -81,4 +82,6 @@ class PiecewiseLinear(Family):
     @classmethod
     def describe(cls, neurons: Parameters) -> Described:
         """See `Family`."""
-        return Described(r"\tau v_j'(t) = I_j(t)", "without leak, it is a line", "L_j")
+        moves = "between events, a potential without leak is a line"
+        psp = rf"\sum_k c_k \max(t - d_k,{GAP}0)"
+        return Described(r"\tau v_j'(t) = I_j(t)", moves, "L_j", psp=psp)

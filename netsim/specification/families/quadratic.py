@@ -103,7 +103,7 @@ class Quadratic(Family):
     def describe(cls, neurons: Parameters) -> Described:
         """See `Family`."""
         moves = "between events, a potential is a fraction of sines, hyperbolic sines or lines"
-        return Described(r"\tau v_j'(t) = v_j(t)^2 + I_j(t)", moves, slope="+ v_j(t_j)^2")
+        return Described(r"\tau v_j'(t) = v_j(t)^2 + I_j(t)", moves)
 
 
 def _even_and_odd(c: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
