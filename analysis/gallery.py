@@ -331,7 +331,7 @@ class Choice:
         return Drawn(figure, table)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drawn:
     """A figure and the table that it shows.
 
