@@ -82,8 +82,6 @@ class NetworkModel:
         """Return a model without neurons and synapses, after checks of its grid. See `build_network`."""
         dt = specification.check_dt(dt)
         check_size(copies, "copies")
-        for population in specification.integrating:
-            population.dynamics.kind.check_step(population.dynamics, dt, f"{specification.key_of(population)}.neurons")
         clock = Clock(dt * ms, name="netsim_clock")
         code = code_object_class(target or default_target(specification.synapses))
         network = Network(name="netsim_network*")

@@ -70,6 +70,7 @@ def integrating_neurons(
     equations = family.equations(neurons, looped=True) if looped else family.equations(neurons)
     needs_rest = "rest" in get_identifiers(equations)
     step = textwrap.dedent(family.step(neurons)).strip()
+    rates = {name: value / ms for name, value in neurons.rates._asdict().items()} if neurons.rates else {}
     parts = [PRESENTATION, equations, REST * needs_rest, RECURRENT * looped, INTEGRATING]
     group = NeuronGroup(
         size,
@@ -81,6 +82,7 @@ def integrating_neurons(
         namespace={
             "tau": neurons.tau * ms,
             "tau_syn": (neurons.tau_syn or neurons.tau) * ms,
+            **rates,
             "drive": neurons.drive,
             "onset": steps.onset,
             # in `PopulationTimes` an ungated current ends with the window, but here the potential is recorded after it

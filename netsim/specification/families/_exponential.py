@@ -6,7 +6,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from netsim.errors import SpecificationError
 from netsim.seams import families
 from netsim.specification.checks import require
 from netsim.specification.families._protocol import Described, Family, Parameters
@@ -14,8 +13,6 @@ from netsim.specification.phrases import GAP, number
 
 _SHORTEST = 1e-6
 """Shortest time constant (ms). Rounding errors of times, up to 1e-12 ms, remain small in comparison."""
-_LARGEST_DECAY = 100.0
-"""Largest number of time constants in a step of Brian2. Beyond some 700, its exponentials overflow."""
 
 
 class Rates(NamedTuple):
@@ -66,7 +63,7 @@ class Decay(NamedTuple):
 class Exponential(Family):
     """``tau·v' = -leak·tau·v + I + rest``, ``I' = -decay·I``: a spike adds its weight to ``I``.
 
-    A subclass needs `rates`. Fast loops exist for all of them.
+    A subclass needs `rates`. Fast loops, and equations for Brian2, exist for all of them.
 
     Examples
     --------
@@ -147,13 +144,19 @@ class Exponential(Family):
         return cls.rates(neurons).constant(since)
 
     @classmethod
-    def check_step(cls, neurons: Parameters, dt: float, where: str) -> None:
-        """Refuse a grid on which Brian2's exact solution of a decay overflows, so that neurons would be silent."""
-        fastest = max(cls.rates(neurons))
-        if dt * fastest > _LARGEST_DECAY:
-            short = f"has a time constant of {1 / fastest:g} ms, too short for steps of {dt:g} ms in Brian2"
-            remedy = f"choose steps of at most {_LARGEST_DECAY / fastest:g} ms, a longer constant or the engine event"
-            raise SpecificationError(where, f"{short}; {remedy}")
+    def equations(cls, neurons: Parameters, looped: bool = False) -> str:
+        """See `Family`. ``leak`` and ``decay`` are `rates`."""
+        return "dv/dt = -leak*v + (rest + current)/tau : 1\ndcurrent/dt = -decay*current : 1"
+
+    @classmethod
+    def step(cls, neurons: Parameters) -> str:
+        """See `Family`. Brian2's own solution divides by the difference of both rates, which may be nearly equal."""
+        return """
+        slow = clip(leak, 0/ms, decay)
+        push = dt*exp(-slow*dt)*exprel(-abs(decay - leak)*dt)
+        v = v*exp(-leak*dt) + (rest*dt*exprel(-leak*dt) + current*push)/tau
+        current = current*exp(-decay*dt)
+        """
 
     @classmethod
     def describe(cls, neurons: Parameters) -> Described:

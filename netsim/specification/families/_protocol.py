@@ -229,8 +229,9 @@ class Family:
     def equations(cls, neurons: Parameters, looped: bool = False) -> str:
         """Return the equations in Brian2 of the potential ``v`` and the current ``current``, in the units of `Neurons`.
 
-        They may use ``tau`` and ``tau_syn``, and ``rest``, which is the sum of bias and drive within a step. `looped`
-        tells whether there is a separate current ``recurrent`` (`currents_from_onset`). The default raises an error.
+        They may use ``tau``, ``tau_syn``, the ``leak`` and ``decay`` of families with rates, and ``rest``, which is the
+        sum of bias and drive within a step. `looped` tells whether there is a separate current ``recurrent``
+        (`currents_from_onset`). The default raises an error.
         """
         name = families.name_of(cls)
         raise SpecificationError("neurons.family", f"{name} has no equations for Brian2; use the engine event")
@@ -242,10 +243,6 @@ class Family:
         The code updates ``v`` and ``current`` by the step ``dt``.
         """
         return ""
-
-    @classmethod
-    def check_step(cls, neurons: Parameters, dt: float, where: str) -> None:
-        """Refuse steps (ms) with which Brian2's solution fails. `where` names the neurons."""
 
     @classmethod
     def describe(cls, neurons: Parameters) -> Described:

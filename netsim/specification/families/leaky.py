@@ -23,12 +23,6 @@ class Leaky(Exponential):
         return Rates(1.0 / neurons.tau, 1.0 / (neurons.tau_syn or neurons.tau))
 
     @classmethod
-    def equations(cls, neurons: Parameters, looped: bool = False) -> str:
-        """See `Family`. Equal time constants have one symbol: the general solution divides by their difference."""
-        synapse = "tau" if neurons.tau_syn in (None, neurons.tau) else "tau_syn"
-        return f"dv/dt = (rest + current - v)/tau : 1\ndcurrent/dt = -current/{synapse} : 1"
-
-    @classmethod
     def describe(cls, neurons: Parameters) -> Described:
         """See `Family`."""
         decaying = r"\mathrm{e}^{-t/\tau}"
