@@ -8,12 +8,14 @@ In all functions ``size`` is the number of neurons, and ``common`` are the argum
 """
 
 import math
+import re
 import textwrap
 from typing import Any
 
-from brian2 import NeuronGroup, ms, second
+from brian2 import Equations, NeuronGroup, ms, second
 from brian2.utils.stringtools import get_identifiers
 
+from netsim.errors import SpecificationError
 from netsim.specification import Neurons
 from netsim.specification.grid import TOLERANCE, PopulationTimes
 
@@ -35,6 +37,10 @@ silenced : boolean
 latency = lastspike - start : second
 """
 """Equations of all integrating neurons. Their family adds those of ``v`` and ``current``."""
+
+_TAKEN = {"t", "dt", "t_in_timesteps", "i", "N", "lastspike", "not_refractory"}
+"""Variables that Brian2 gives to neurons."""
+_ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*[-+*/]?=(?!=)", re.MULTILINE)
 
 REST = "rest = bias + drive*int(step >= onset) : 1 (constant over dt)"
 RECURRENT = "recurrent : 1"
@@ -72,6 +78,20 @@ def integrating_neurons(
     step = textwrap.dedent(family.step(neurons)).strip()
     rates = {name: value / ms for name, value in neurons.rates._asdict().items()} if neurons.rates else {}
     parts = [PRESENTATION, equations, REST * needs_rest, RECURRENT * looped, INTEGRATING]
+    namespace = {
+        "tau": neurons.tau * ms,
+        "tau_syn": (neurons.tau_syn or neurons.tau) * ms,
+        **rates,
+        "drive": neurons.drive,
+        "onset": steps.onset,
+        # in `PopulationTimes` an ungated current ends with the window, but here the potential is recorded after it
+        "gate": steps.gate if neurons.gated else NEVER,
+        "end": steps.end,
+    }
+    given = _TAKEN | namespace.keys() | Equations("\n".join([PRESENTATION, REST, INTEGRATING])).names
+    for word in given.intersection(_ASSIGNED.findall(step)):
+        other = f"{neurons.family} assigns {word} in its step, which has a meaning there; choose another name"
+        raise SpecificationError("neurons.family", other)
     group = NeuronGroup(
         size,
         "\n".join(parts),
@@ -79,16 +99,7 @@ def integrating_neurons(
         refractory="True",
         method=(lambda *_: step) if step else family.method,
         name=f"neurons_{name}",
-        namespace={
-            "tau": neurons.tau * ms,
-            "tau_syn": (neurons.tau_syn or neurons.tau) * ms,
-            **rates,
-            "drive": neurons.drive,
-            "onset": steps.onset,
-            # in `PopulationTimes` an ungated current ends with the window, but here the potential is recorded after it
-            "gate": steps.gate if neurons.gated else NEVER,
-            "end": steps.end,
-        },
+        namespace=namespace,
         **common,
     )
     if needs_rest:

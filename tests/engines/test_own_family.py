@@ -297,3 +297,18 @@ def test_a_family_without_description_says_so(registered: Callable[..., None]) -
     registered(families, "cubic", Unsaid)
     with pytest.raises(SpecificationError, match="cubic has no description; define describe"):
         netsim.describe(_network()[0])
+
+
+@pytest.mark.parametrize("word", ["t", "dt", "i", "N", "threshold", "onset"])
+def test_a_step_that_assigns_a_word_of_brian2_is_refused_in_one_line(
+    registered: Callable[..., None], word: str
+) -> None:
+    class Careless(Cubic):
+        @classmethod
+        def step(cls, neurons: Any) -> str:
+            return f"{word} = 1.0\n{super().step(neurons)}"
+
+    registered(families, "cubic", Careless)
+    network, batch = _network()
+    with pytest.raises(SpecificationError, match=f"cubic assigns {word} in its step.*; choose another name"):
+        Brian2Engine(network, 0.5, target="numpy").present(batch)
