@@ -415,7 +415,7 @@ def check_free(path: str | Path, is_trained: bool = True) -> None:
     if not is_free(path):
         resumes = is_trained and Path(path).is_dir()
         resume = ", or continue in it (--resume; in Python resume=True)" if resumes else ""
-        raise RunError(f"{path}: exists already; choose another folder (--out){resume}")
+        raise RunError(f"{path}: exists already; choose another folder (--out; in Python out=...) or delete it{resume}")
 
 
 def _half_made(names: Sequence[str]) -> bool:

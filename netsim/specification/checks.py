@@ -65,8 +65,10 @@ def check_choice(value: Any, choices: Collection[str], where: str) -> None:
     if isinstance(value, str) and value in choices:  # files may contain lists, which are not hashable
         return
     words = " or ".join(choices) if len(choices) == 2 else f"one of {', '.join(choices)}"
-    hint = "; or load the plug-in that registers it, --plugin FILE" if isinstance(choices, Registry) else ""
-    raise SpecificationError(where, f"must be {words}, not {value!r}{hint if isinstance(value, str) else ''}")
+    hint = ""
+    if isinstance(value, str) and isinstance(choices, Registry):
+        hint = "; or load the plug-in that registers it (--plugin FILE; in Python netsim.load_plugin)"
+    raise SpecificationError(where, f"must be {words}, not {value!r}{hint}")
 
 
 def check_types(part: Any, where: str) -> None:

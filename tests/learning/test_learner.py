@@ -10,7 +10,7 @@ import pytest
 
 from netsim.engines import Batch
 from netsim.engines.event.engine import EventEngine
-from netsim.errors import DataError
+from netsim.errors import DataError, SpecificationError
 from netsim.learning.learners.stidi_bp import STiDiBP
 from netsim.models.presets import load_preset
 from netsim.specification import (
@@ -436,3 +436,10 @@ def test_a_late_beginning_of_the_psp_is_a_delay(
     for name, gradient in learned[1].items():
         assert np.abs(gradient).max() > 0
         np.testing.assert_allclose(learned[0][name], gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_targets_may_be_given_by_their_name() -> None:
+    network = load_preset("digits")
+    assert type(STiDiBP(network, "relative").targets) is not type(STiDiBP(network, "softmax").targets)
+    with pytest.raises(SpecificationError, match=r"targets: must be softmax or relative, not 'softmx'"):
+        STiDiBP(network, "softmx")

@@ -195,7 +195,8 @@ def test_the_learner_that_is_usual_is_not_written_down() -> None:
 def test_a_name_that_nobody_registered_is_refused(field: str, message: str) -> None:
     with pytest.raises(SpecificationError) as error:
         dataclasses.replace(Learning(), **{field: "hebb"})  # type: ignore[arg-type]
-    assert str(error.value) == f"{message}; or load the plug-in that registers it, --plugin FILE"
+    hint = "; or load the plug-in that registers it (--plugin FILE; in Python netsim.load_plugin)"
+    assert str(error.value) == f"{message}{hint}"
 
 
 def test_objects_take_the_place_of_what_the_settings_name(random_stimuli: MakeStimuli) -> None:

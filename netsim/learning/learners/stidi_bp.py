@@ -36,6 +36,7 @@ from netsim.numerics.compilation import is_compiled_for
 from netsim.numerics.threads import over_presentations
 from netsim.seams import learners
 from netsim.specification import STIMULUS, Network, Population, Projection
+from netsim.specification.checks import check_choice
 from netsim.specification.grid import population_steps, population_times, psp_in_steps, steps_of
 from netsim.weights.layout import ON_TIME, Delayed, Weights, delay_name, kernel_name, weight_shapes
 
@@ -59,8 +60,8 @@ class STiDiBP(Learner):
     ----------
     network : Network
         Its ``learning`` settings choose derivative and propagation.
-    targets : Targets, optional
-        Targets of the output neurons. The default is the choice of the settings.
+    targets : Targets or str, optional
+        Targets of the output neurons, or their name. The default is the choice of the settings.
 
     References
     ----------
@@ -82,9 +83,13 @@ class STiDiBP(Learner):
 
     settings: ClassVar[tuple[str, ...]] = ("derivative", "propagation", "normalised", "activity", "edges")
 
-    def __init__(self, network: Network, targets: Targets | None = None) -> None:
+    def __init__(self, network: Network, targets: Targets | str | None = None) -> None:
         self.network = network
-        self.targets = targets or seams.targets[network.learning.targets].from_network(network)
+        chosen = targets or network.learning.targets
+        if isinstance(chosen, str):
+            check_choice(chosen, seams.targets, "targets")
+            chosen = seams.targets[chosen].from_network(network)
+        self.targets: Targets = chosen
         # times are in steps on a grid, which makes comparisons exact, and in ms otherwise
         self._dt = dt = network.training.dt
         window = population_steps if dt else population_times
