@@ -55,7 +55,17 @@ def _code_of(text: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+    return _plain(tree)
+
+
+def _plain(part: object) -> str:
+    """Return a tree as text that does not depend on the version of Python, which adds empty fields."""
+    if isinstance(part, list):
+        return f"[{','.join(map(_plain, part))}]"
+    if not isinstance(part, ast.AST):
+        return repr(part)
+    fields = (f"{name}={_plain(value)}" for name, value in ast.iter_fields(part) if value not in (None, []))
+    return f"{type(part).__name__}({','.join(fields)})"
 
 
 def _programs_of(page: str) -> str:

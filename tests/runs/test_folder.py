@@ -74,7 +74,10 @@ def test_an_empty_folder_may_be_used_and_no_other(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     resume = r", or continue in it \(--resume; in Python resume=True\)"
     for name, more in (("empty", resume), ("full", resume), ("file", "")):
-        with pytest.raises(RunError, match=rf"{name}: exists already; choose another folder \(--out\){more}$"):
+        with pytest.raises(
+            RunError,
+            match=rf"{name}: exists already; choose another folder \(--out; in Python out=...\) or delete it{more}$",
+        ):
             create_run(tmp_path / name, DIGITS, describe_run(0))
     assert os.listdir(tmp_path / "full") == ["thesis.txt"]
 
