@@ -38,12 +38,13 @@ latency = lastspike - start : second
 """
 """Equations of all integrating neurons. Their family adds those of ``v`` and ``current``."""
 
-_TAKEN = {"t", "dt", "t_in_timesteps", "i", "N", "lastspike", "not_refractory"}
-"""Variables that Brian2 gives to neurons."""
-_ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*[-+*/]?=(?!=)", re.MULTILINE)
-
 REST = "rest = bias + drive*int(step >= onset) : 1 (constant over dt)"
 RECURRENT = "recurrent : 1"
+
+_OF_BRIAN2 = {"t", "dt", "t_in_timesteps", "i", "N", "lastspike", "not_refractory"}
+_TAKEN = _OF_BRIAN2 | Equations("\n".join([PRESENTATION, REST, INTEGRATING])).names
+"""Variables of neurons that the step of a family must not assign."""
+_ASSIGNED = re.compile(r"^[ \t]*(\w+)[ \t]*[-+*/]?=(?!=)", re.MULTILINE)
 
 POOLING = f"""
 {PRESENTATION}
@@ -88,9 +89,8 @@ def integrating_neurons(
         "gate": steps.gate if neurons.gated else NEVER,
         "end": steps.end,
     }
-    given = _TAKEN | namespace.keys() | Equations("\n".join([PRESENTATION, REST, INTEGRATING])).names
-    for word in given.intersection(_ASSIGNED.findall(step)):
-        other = f"{neurons.family} assigns {word} in its step, which has a meaning there; choose another name"
+    for word in sorted((_TAKEN | namespace.keys()).intersection(_ASSIGNED.findall(step))):
+        other = f"{neurons.family} assigns {word} in its step, a word of Brian2 or netsim; choose another name"
         raise SpecificationError("neurons.family", other)
     group = NeuronGroup(
         size,

@@ -251,7 +251,7 @@ def _rise(network: Network, population: Population, projection: Projection) -> f
     neurons = population.dynamics
     if not neurons.kind.additive:
         return math.inf
-    return float(times[np.abs(effect(neurons, projection.psp.kernel, np.zeros(1), times)).argmax()])
+    return float(times[np.abs(effect(neurons, projection.psp.kernel, 0.0, times)).argmax()])
 
 
 def _guessed(

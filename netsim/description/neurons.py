@@ -71,9 +71,13 @@ def neurons_table(network: Network, foreign: str = "") -> Table:
 def _described(network: Network) -> dict[tuple[Described, str], list[Population]]:
     """Return populations by the texts of their family and by regime. Those with PSPs come first."""
     return grouped(
-        sorted(network.integrating, key=lambda population: not population.dynamics.kind.has_psp),
+        _psps_first(network),
         lambda population: (population.dynamics.kind.describe(population.dynamics), population.dynamics.regime),
     )
+
+
+def _psps_first(network: Network) -> list[Population]:
+    return sorted(network.integrating, key=lambda population: not population.dynamics.kind.has_psp)
 
 
 def _summary(regime: type[Regime], chosen: Sequence[Population], looped: Sequence[Population]) -> str:
@@ -110,39 +114,38 @@ def _foreign_time(network: Network) -> str:
 
 
 def _synaptic_current(network: Network) -> str:
-    texts = []
+    arrival, delay, texts = "t_i", "", []
+    if has_delays(network):
+        arrival, delay = f"t_i + {DELAY}", f"; ${DELAY}$: conduction delay (table C)"
     for (text, has_psp), chosen in _texts(network, "current").items():
         biased = [population for population in chosen if population.has_bias]
-        where, delay, arrival = unless_all(chosen, network.integrating), "", "t_i"
-        bias = "" if has_psp else "; $b_j = 0$"
-        if biased:
-            bias = f"; $b_j$: constant current of a map or dense neuron{unless_all(biased, chosen) if has_psp else ''}"
-        if has_delays(network):
-            arrival, delay = f"t_i + {DELAY}", f"; ${DELAY}$: conduction delay (table C)"
-        breakpoints = ""
+        current, bias, breakpoints = f"{text}, at ${arrival}$", "; $b_j = 0$", ""
         if has_psp:
+            bias = ""
             breakpoints = (
                 "; $d_k$, $c_k$: delays of the breakpoints of a postsynaptic potential, and changes of its slope there"
             )
+        if biased:
+            bias = f"; $b_j$: constant current of a map or dense neuron{unless_all(biased, chosen)}"
         if has_psp and not text:
             sums = rf"\sum_i w_{{ij}} \sum_k c_k{GAP}[t \geq {arrival} + d_k]"
-            text = rf"$\displaystyle I_j(t) = {'b_j + ' if biased else ''}{sums}$"
-        else:
-            text += f", at ${arrival}$"
+            current = rf"$\displaystyle I_j(t) = {'b_j + ' if biased else ''}{sums}$"
         texts.append(
-            f"{text}{where}\n$t_i$: latency of the presynaptic neuron $i$, infinite if it is silent; $w_{{ij}}$:"
-            f" weight{bias}{delay}{breakpoints}"
+            f"{current}{unless_all(chosen, network.integrating)}\n$t_i$: latency of the presynaptic neuron $i$,"
+            f" infinite if it is silent; $w_{{ij}}$: weight{bias}{delay}{breakpoints}"
         )
     return "\n".join(texts)
 
 
 def _texts(network: Network, name: Literal["current", "psp"]) -> dict[tuple[str, bool], list[Population]]:
     """Return populations by a text of their family, and by whether it has PSPs. Those with PSPs come first."""
-    by_family: dict[tuple[str, bool], list[Population]] = {}
-    for (described, _), chosen in _described(network).items():
-        key = getattr(described, name), chosen[0].dynamics.kind.has_psp
-        by_family.setdefault(key, []).extend(chosen)
-    return by_family
+    return grouped(
+        _psps_first(network),
+        lambda population: (
+            getattr(population.dynamics.kind.describe(population.dynamics), name),
+            population.dynamics.kind.has_psp,
+        ),
+    )
 
 
 def _recurrent_current(network: Network) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from netsim.specification.grid import PopulationTimes
 from netsim.specification.neurons import Neurons
-from netsim.specification.psps import ROUNDING
+from netsim.specification.psps import rounded
 
 ALWAYS = PopulationTimes(0.0, math.inf, math.inf)
 """The times of neurons without onset and gate."""
@@ -24,22 +24,23 @@ Kernel = Iterable[tuple[float, float]]
 def effect(
     neurons: Neurons,
     kernel: Kernel,
-    arriving: np.ndarray,
+    arriving: np.ndarray | float,
     times: np.ndarray | float,
     window: PopulationTimes = ALWAYS,
     recurrent: bool = False,
 ) -> np.ndarray:
-    """Return what spikes of weight 1 add to a potential by some times. A sum of rounding errors is 0.
+    """Return what spikes of weight 1 add to a potential by given times. A sum of rounding errors is 0.
 
     Parameters
     ----------
     neurons : Neurons
-        Of an additive family.
+        Neurons of an additive family.
     kernel : iterable of pairs
-    arriving : ndarray of float
-        When the spikes arrive (ms); ``inf`` for silence.
+        Breakpoints of the PSP.
+    arriving : ndarray or float
+        When the spikes arrive (ms). Silence is ``inf``.
     times : ndarray or float
-        Broadcasts with `arriving`.
+        When the potential is read (ms). The shape broadcasts with that of `arriving`.
     window : PopulationTimes
         Onset and gate of the neurons. The default is neither.
     recurrent : bool
@@ -60,14 +61,15 @@ def effect(
     """
     apart = recurrent and neurons.kind.currents_from_onset
     until = np.minimum(times, window.gate) if neurons.gated and not apart else times
-    total = largest = np.zeros(np.broadcast_shapes(np.shape(arriving), np.shape(times)))
+    total = sizes = np.zeros(np.broadcast_shapes(np.shape(arriving), np.shape(times)))
     for delay, change in kernel:
         begin = arriving + delay
-        added = change * neurons.kind.response(neurons, until - (np.maximum(begin, window.onset) if apart else begin))
-        total, largest = total + added, largest + np.abs(added)
-    return np.where(np.abs(total) > ROUNDING * largest, total, 0.0)
+        since = np.asarray(until - (np.maximum(begin, window.onset) if apart else begin))
+        added = change * neurons.kind.response(neurons, since)
+        total, sizes = total + added, sizes + np.abs(added)
+    return rounded(total, sizes)
 
 
 def effect_of_bias(neurons: Neurons, times: np.ndarray, window: PopulationTimes) -> np.ndarray:
-    """Return what a bias of 1 adds to the potential by some times."""
+    """Return what a bias of 1 adds to the potential by given times."""
     return neurons.by_constant(np.minimum(times, window.gate) if neurons.gated else times)

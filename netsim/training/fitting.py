@@ -460,7 +460,7 @@ class _Potentials(NamedTuple):
 def _largest_effect(neurons: Neurons, projection: Projection, until: float) -> float:
     """Return the potential times `tau` that a weight of 1 has by a time, or before it if the potential leaks."""
     times = np.linspace(0.0, until, _TIMES + 1) if neurons.kind.fading else np.array([until])
-    return float(effect(neurons, projection.psp.kernel, np.zeros(1), times).max())
+    return float(effect(neurons, projection.psp.kernel, 0.0, times).max())
 
 
 def _fit_population(network: Network, potentials: _Potentials, weights: Weights, fitted: Fitted) -> None:

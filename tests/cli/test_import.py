@@ -128,10 +128,7 @@ def test_a_network_of_another_tool_is_adapted_in_its_specification(netsim: Netsi
         ("import RUN/network.toml", ["network.toml", "NIR graph"]),
         ("import RUN", ["cannot be read as a NIR graph"]),
         ("import network.pynn", ["network.pynn: the format pynn can only be written; import a NIR file"]),
-        (
-            "import network.nir --out RUN",
-            ["exists already; choose another folder (--out; in Python out=...)"],
-        ),
+        ("import network.nir --out RUN", ["exists already; choose another folder (--out; in Python out=...)"]),
         ("import network.nir --out RUN/run.json/deeper", ["run.json/deeper", "cannot be created"]),
     ],
 )

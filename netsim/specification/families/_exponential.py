@@ -150,7 +150,10 @@ class Exponential(Family):
 
     @classmethod
     def step(cls, neurons: Parameters) -> str:
-        """See `Family`. Brian2's own solution divides by the difference of both rates, which may be nearly equal."""
+        """See `Family`. Brian2's own solution divides by the difference of both rates, which may be nearly equal.
+
+        No exponent is positive, so that nothing overflows.
+        """
         return """
         slow = clip(leak, 0/ms, decay)
         push = dt*exp(-slow*dt)*exprel(-abs(decay - leak)*dt)

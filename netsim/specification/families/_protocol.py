@@ -18,8 +18,9 @@ class Described(NamedTuple):
     Attributes
     ----------
     potential : str
-        Equation of the potential, for example ``\\tau v_j'(t) = -v_j(t) + I_j(t)``. With PSPs, the bias is part of
-        ``I_j(t)``. The description adds the drive, and the current of loops.
+        Equation of the potential, for example ``\\tau v_j'(t) = -v_j(t) + I_j(t)``. Its right side at ``t_j`` is also
+        printed as the slope at threshold. With PSPs, the bias is part of ``I_j(t)``. The description adds the drive,
+        and the current of loops.
     time : str
         Sentence on the potential between events.
     bias : str

@@ -1,3 +1,3 @@
 """Postsynaptic potentials: the protocol, and one module for each shape."""
 
-from netsim.specification.psps._protocol import PSP, ROUNDING, PSPShape
+from netsim.specification.psps._protocol import PSP, PSPShape, rounded

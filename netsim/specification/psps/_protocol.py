@@ -15,7 +15,7 @@ from netsim.seams import psps
 from netsim.specification.checks import check_choice, finite, plain_numbers, require
 from netsim.specification.phrases import number
 
-ROUNDING = 1e-12
+_ROUNDING = 1e-12
 """Relative rounding error of a sum of slope changes, or of a ratio."""
 _LARGEST_DENOMINATOR = 1000
 """Largest denominator of ratios that descriptions write as fractions."""
@@ -89,7 +89,7 @@ class PSPShape:
         for position, (after, until) in enumerate(pairwise((*delays, math.inf))):
             so_far = changes[: position + 1]
             slope = math.fsum(so_far)
-            if abs(slope) > ROUNDING * math.fsum(map(abs, so_far)):
+            if abs(slope) > _ROUNDING * math.fsum(map(abs, so_far)):
                 pieces.append((after, until, slope))
         return tuple(pieces)
 
@@ -118,8 +118,7 @@ class PSPShape:
         """
         delays, changes = np.array(self.kernel).T
         parts = changes * np.maximum(np.asarray(since)[..., None] - delays, 0.0)
-        sums = np.asarray(parts.sum(axis=-1))
-        return np.where(np.abs(sums) > ROUNDING * np.abs(parts).sum(axis=-1), sums, 0.0)
+        return rounded(parts.sum(axis=-1), np.abs(parts).sum(axis=-1))
 
     def slope(self, since: np.ndarray) -> np.ndarray:
         """Return the slope of `potential` just before the times `since` (ms), without a simultaneous breakpoint."""
@@ -177,6 +176,11 @@ def _former_base(bases: tuple[Any, ...]) -> tuple[type]:
 vars(PSP)["__mro_entries__"] = _former_base
 
 
+def rounded(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return sums, but 0 where only rounding errors remain of the summed absolute values `sizes`."""
+    return np.where(np.abs(sums) > _ROUNDING * sizes, sums, 0.0)
+
+
 def _written(value: float) -> str:
     """Format a number as a fraction or a shorter number if they differ only by rounding.
 
@@ -189,7 +193,7 @@ def _written(value: float) -> str:
     if len(exact) < len("0.333333333333"):
         return exact
     ratio = Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)
-    if abs(ratio - Fraction(value)) > ROUNDING * abs(value):
+    if abs(ratio - Fraction(value)) > _ROUNDING * abs(value):
         return exact
     decimal = number(float(ratio))
     return decimal if len(decimal) < len(exact) else f"{ratio.numerator} / {ratio.denominator}"
