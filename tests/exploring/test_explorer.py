@@ -6,6 +6,7 @@ import base64
 import csv
 import dataclasses
 import gzip
+import inspect
 import io
 import json
 from collections.abc import Callable
@@ -657,7 +658,7 @@ def test_seeds_are_repeated(looped: Explorer) -> None:
 
 def test_every_question_is_described() -> None:
     for name, function in questions.items():
-        assert (function.__doc__ or "").endswith((".\n    ", ".")), name
+        assert (inspect.getdoc(function) or "").endswith("."), name
 
 
 def test_changes_have_units() -> None:
