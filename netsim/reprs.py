@@ -8,6 +8,8 @@ from types import FunctionType
 from typing import Any
 
 WIDTH, LINES = 100, 12
+SHOWN = {"shown": True}
+"""Metadata of a dataclass field whose default is shown, too."""
 
 
 def limited(lines: Sequence[str]) -> str:
@@ -41,6 +43,7 @@ def short_repr(self: Any) -> str:
         defaults = {
             field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
             for field in fields
+            if field.metadata != SHOWN
         }
     else:
         values, defaults = self._asdict(), self._field_defaults

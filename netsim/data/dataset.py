@@ -218,7 +218,7 @@ def check_dataset(dataset: Dataset, network: Network) -> None:
         raise DataError(
             f"{dataset.name}: has {dataset.noun} of shape {dataset.shape},"
             f" {network.name} needs {network.encoder.sample_shape};"
-            " choose another data set or change encoder.shape"
+            " choose other data (training.dataset; in Python data=...) or change encoder.shape"
         )
     now = network.encoder.coding()
     if changed := [name for name, value in dataset.coding.items() if name in now and now[name] != value]:

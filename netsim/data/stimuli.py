@@ -220,13 +220,13 @@ class Splits:
 
     __repr__ = short_repr
 
-    def of(self, split: str, set_aside: int) -> Stimuli:
+    def of(self, split: str, set_aside: float) -> Stimuli:
         """Return the test stimuli or the validation stimuli of a network.
 
         Parameters
         ----------
         split : {"test", "validation"}
-        set_aside : int
+        set_aside : float
             The network's ``training.validation``.
 
         Returns
@@ -396,7 +396,7 @@ def load_splits(
     )
     if validation:
         return Splits(training, validation[0], test, data)
-    count = network.training.validation
+    count = network.training.set_aside(len(training))
     if presented and count >= len(training):
         count = 0
     learnt, held_out = split_validation(len(training), count, samples=data.noun)

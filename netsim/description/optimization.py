@@ -127,15 +127,19 @@ def _dropout(network: Network) -> str:
 
 def _training(network: Network, record: Mapping[str, Any], finished: int | None) -> str:
     settings, begins = network.training, ""
+    sizes = record.get("data", {}).get("sizes", {})
+    aside = f"A share of {settings.validation:g}" if settings.validation < 1 else f"{settings.validation:,}"
+    if "train" in sizes:
+        aside = f"{settings.set_aside(sizes['train']):,}"
     validation = (
-        f"{settings.validation:,} of the training stimuli are set aside for validation, the same for all"
+        f"{aside} of the training stimuli are set aside for validation, the same for all"
         f" seeds of the training (drawn with seed {VALIDATION_SEED})."
     )
     kept = (
         "The weights of the epoch with the best strict validation accuracy (among equal ones, the lowest loss) are"
         " kept. Validation uses neither dropout nor augmentation."
     )
-    if "validation" in record.get("data", {}).get("sizes", {}):
+    if "validation" in sizes:
         validation = "The data set has validation stimuli of its own."
     elif not settings.validation:
         validation = "No training stimuli are set aside for validation."

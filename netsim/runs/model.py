@@ -20,7 +20,7 @@ from netsim.runs.folder import RunFolder
 from netsim.runs.names import find_run, load_network
 from netsim.runs.plugins import handed_in
 from netsim.seams import engines
-from netsim.specification import Network
+from netsim.specification import STIMULUS, Network
 from netsim.specification.checks import check_kind, path_in, whole
 from netsim.weights.binary import forward_weights
 from netsim.weights.initial import first_weights
@@ -316,7 +316,9 @@ def open_model(subject: Subject, seed: int = 0) -> Model:
     if isinstance(subject, str | Path):
         return load_model(subject, seed)
     such = 'such as netsim.load_model("digits"), a Network, or the name of a run, preset or TOML file'
-    raise SpecificationError("model", f"must be a model, {such}, not {type(subject).__name__}")
+    latencies = isinstance(subject, dict) and STIMULUS in subject
+    spikes = "; netsim.present(model, stimuli, engine=engine) returns Spikes" if latencies else ""
+    raise SpecificationError("model", f"must be a model, {such}, not {type(subject).__name__}{spikes}")
 
 
 def stimuli_for(model: Model, stimuli: Stimuli | None, limit: int | None = None) -> Stimuli:

@@ -1,5 +1,6 @@
 """Pretrained weights, which initialise another training."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -44,10 +45,13 @@ class Pretrained:
         without a `dataset`.
         """
         if dataset is None:
-            _check_unseen(network, [seen for seen in self.learned if seen["dataset"] == network.training.dataset])
+            learned = [seen for seen in self.learned if seen["dataset"] == network.training.dataset]
+            aside = network.training.validation
+            _check_unseen(network, learned, math.inf if 0 < aside < 1 else aside)  # a share of an unknown number
         elif dataset.validation is None:
             given = (dataset.sha256, dataset.name)
-            _check_unseen(network, [seen for seen in self.learned if seen.get("sha256", seen["dataset"]) in given])
+            learned = [seen for seen in self.learned if seen.get("sha256", seen["dataset"]) in given]
+            _check_unseen(network, learned, network.training.set_aside(len(dataset.train_labels)))
 
 
 def load_pretrained(network: Network) -> Pretrained | None:
@@ -89,14 +93,15 @@ def learned_from(model: Model) -> list[dict[str, Any]]:
     if "validation" in data.get("sizes", {}):
         return [*(before or [])]
     checksum = {"sha256": data["sha256"]} if "sha256" in data else {}
-    return [*(before or []), {"dataset": training.dataset, "validation": training.validation} | checksum]
+    aside = training.set_aside(data["sizes"]["train"]) if "sizes" in data else training.validation
+    return [*(before or []), {"dataset": training.dataset, "validation": aside} | checksum]
 
 
-def _check_unseen(network: Network, seen: Iterable[Mapping[str, Any]]) -> None:
-    enough = min((each["validation"] for each in seen), default=network.training.validation)
+def _check_unseen(network: Network, seen: Iterable[Mapping[str, Any]], validation: float) -> None:
+    enough = min((each["validation"] for each in seen), default=validation)
     learned = f"{network.training.pretrained} has learned from stimuli that {network.name} is validated with"
     remedy = f"set training.validation to {enough}{' or less' if enough else ''}"
-    if enough < network.training.validation:
+    if enough < validation:
         raise SpecificationError("training.pretrained", f"{learned}; {remedy}")
 
 

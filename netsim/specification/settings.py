@@ -1,10 +1,10 @@
 """Settings of weights, learning and training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from netsim.registry import Registry
-from netsim.reprs import short_repr
+from netsim.reprs import SHOWN, short_repr
 from netsim.seams import engines, learners, optimizers, schedules, targets
 from netsim.specification.checks import check_choice, check_magnitudes, check_numbers, check_size, check_types, require
 
@@ -204,10 +204,10 @@ class Training:
         Preset or run folder whose trained weights initialise the training. Empty draws weights.
     epochs, batch : int
         Passes over the training stimuli, and presentations per weight update.
-    validation : int
-        Number of training stimuli reserved to choose the best epoch, whose weights are stored. With 0, training uses
-        all stimuli and stores the weights of the last epoch. A data set with its own validation stimuli needs no
-        reservation.
+    validation : int or float
+        Training stimuli reserved to choose the best epoch, whose weights are stored: their number, or below 1 their
+        share (default 0.1). With 0, training uses all stimuli and stores the weights of the last epoch. A data set
+        with its own validation stimuli needs no reservation.
     flips : bool
         Mirror half of the stimuli from left to right.
     shift : int
@@ -220,18 +220,18 @@ class Training:
     Examples
     --------
     >>> import netsim
-    >>> netsim.Training(dataset="digits", epochs=5)
-    Training(epochs=5)
+    >>> netsim.Training(epochs=5)
+    Training(dataset='digits', epochs=5, validation=0.1)
     """
 
-    dataset: str = "digits"
+    dataset: str = field(default="digits", metadata=SHOWN)
     engine: str = "event"
     dt: float = 0.0
     precision: Literal["single", "double"] = "single"
     pretrained: str = ""
     epochs: int = 10
     batch: int = 100
-    validation: int = 5000
+    validation: float = field(default=0.1, metadata=SHOWN)
     flips: bool = False
     shift: int = 0
     occlusion: int = 0
@@ -249,5 +249,14 @@ class Training:
         for name in ("epochs", "batch"):
             check_size(getattr(self, name), f"training.{name}")
         require(self.epochs <= MOST_EPOCHS, "training.epochs", f"must be at most {MOST_EPOCHS:,}, not {self.epochs:,}")
-        for name in ("validation", "shift", "occlusion"):
+        for name in ("shift", "occlusion"):
             check_size(getattr(self, name), f"training.{name}", least=0)
+        check_numbers(self, "training", ["validation"], ">= 0")
+        if self.validation >= 1 or self.validation == 0:
+            wanted = f"must be a whole number, or a share below 1, not {self.validation}"
+            require(int(self.validation) == self.validation, "training.validation", wanted)
+            object.__setattr__(self, "validation", int(self.validation))
+
+    def set_aside(self, stimuli: int) -> int:
+        """Return the number of stimuli that are reserved for validation, of all training stimuli."""
+        return round(self.validation * stimuli) if self.validation < 1 else int(self.validation)

@@ -152,7 +152,7 @@ SPECIFICATIONS: list[tuple[Callable[[], Any], str]] = [
     ),
     (lambda: ns.study("runs/mine", "lesion-neurons", stimuli=TEST), "runs/mine"),
     (lambda: _study(stimuli=PAIRS), f"{STIMULI} tuple"),
-    (lambda: ns.analyse(_latencies(), "psth"), "model: must be a model, .* not dict"),
+    (lambda: ns.analyse(_latencies(), "psth"), r"not dict; netsim.present\(.*, engine=engine\) returns Spikes"),
     (lambda: ns.compare(MODEL, TIMES), "stimuli: must be a Stimuli, such as .*, not ndarray"),
     (lambda: _chain(learning={"rate": 0.1}), "learning: must be a Learning, not"),
     (lambda: ns.Population("o", (3,), neurons="relays"), "^populations.o.neurons: must be a Neurons or None, not"),

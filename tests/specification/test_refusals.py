@@ -214,6 +214,8 @@ SPECIFICATIONS: list[tuple[Callable[[], Any], str]] = [
     (lambda: Training(engine="brian2", dt=0.0), "^training.dt: "),
     (lambda: Training(flips="no"), "^training.flips: must be true or false, not 'no'"),  # type: ignore[arg-type]
     (lambda: Training(dataset=3), "^training.dataset: must be a word, not 3"),  # type: ignore[arg-type]
+    (lambda: Training(validation=1.5), "^training.validation: must be a whole number, or a share below 1, not 1.5"),
+    (lambda: Training(validation=-0.5), "^training.validation: must be >= 0, not -0.5"),
     (lambda: Training(jitter=-1.0), r"^training.jitter: must be a time >= 0 ms, not -1.0"),
     (lambda: Learning(normalised=1), "^learning.normalised: must be true or false, not 1"),  # type: ignore[arg-type]
     (lambda: Delays(longest=None), "^delay.longest: must be a number, not None"),  # type: ignore[arg-type]

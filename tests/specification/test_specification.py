@@ -208,6 +208,9 @@ def test_time_constants_of_exponentials_are_resolved_by_exact_times(name: str, f
 
 def test_any_step_above_0_is_one() -> None:
     assert Training(engine="brian2", dt=0.05).dt == 0.05
+    counts = [Training(validation=validation).set_aside(60) for validation in (0.0, 0.25, 7, 7.0)]
+    assert counts == [0, 15, 7, 7]
+    assert repr(Training(validation=7.0)) == "Training(dataset='digits', validation=7)"
 
 
 def test_specifications_are_values() -> None:

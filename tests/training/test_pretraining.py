@@ -18,7 +18,7 @@ from netsim.learning.constraints import constraints_of
 from netsim.models.presets import load_preset
 from netsim.runs.folder import create_run, describe_run
 from netsim.runs.model import load_model
-from netsim.runs.pretraining import Pretrained, load_pretrained
+from netsim.runs.pretraining import Pretrained, learned_from, load_pretrained
 from netsim.specification import (
     Dense,
     EdgeList,
@@ -233,3 +233,21 @@ def test_a_preset_knows_its_data_by_another_path(tmp_path: Path) -> None:
     with pytest.raises(SpecificationError, match=r"set training\.validation to 100 or less"):
         pretrained.check_unseen(network, digits)
     pretrained.check_unseen(network, dataclasses.replace(digits, name="others"))
+
+
+def test_a_share_is_compared_with_what_pretraining_set_aside() -> None:
+    network = dataclasses.replace(load_preset("digits"), training=Training(validation=0.25, pretrained="digits"))
+    digits = load_dataset("digits")  # of whose 1437 training images a quarter are 359.25
+    Pretrained({}, [{"dataset": "digits", "validation": 359}]).check_unseen(network, digits)
+    few = Pretrained({}, [{"dataset": "digits", "validation": 358}])
+    with pytest.raises(SpecificationError, match=r"set training\.validation to 358 or less"):
+        few.check_unseen(network, digits)
+    with pytest.raises(SpecificationError, match=r"set training\.validation to 359 or less"):  # the data are not known
+        Pretrained({}, [{"dataset": "digits", "validation": 359}]).check_unseen(network)
+
+
+def test_a_run_records_how_many_a_share_set_aside() -> None:
+    network = load_preset("digits")
+    network = dataclasses.replace(network, training=dataclasses.replace(network.training, validation=0.5))
+    open_training("half", network, 0, limit=50).train(Callbacks(stop=lambda history: True))
+    assert [seen["validation"] for seen in learned_from(load_model("half"))] == [718]  # 718.5, halves to even

@@ -67,7 +67,7 @@ def from_foreign_graph(graph: nir.NIRGraph, origin: str) -> tuple[Network, Weigh
             IntensityEncoder(shape, _T_MAX),
             layers,
             _DURATION,
-            training=Training(dt=0.0 if cuba else 1.0, validation=100),  # small enough for all data sets
+            training=Training(dt=0.0 if cuba else 1.0),
         )
     except SpecificationError as error:
         raise SpecificationError(origin, str(error)) from error
