@@ -20,7 +20,7 @@ class Feedback:
 
     def __init__(self, network: Network, projection: Projection) -> None:
         assert projection.feedback is not None
-        self._feedback, self._output = projection.feedback, network.output
+        self._feedback, self._output = projection.feedback, network.output.name
         self._deviation = projection.initial.spread / math.sqrt(network.fan_in(projection))
         self._position = network.canonical.index(projection)
 
@@ -41,8 +41,7 @@ class Feedback:
         if not self._feedback.direct:
             back = synapses._replace(weights=self.weights(synapses.weights))
             return channel.back(source, latency, signals[channel.target], back)
-        output, neurons = signals[self._output.name], self._output.dynamics
-        output = output / output.dtype.type(neurons.drive) if neurons.gated else output
+        output = signals[self._output]
         back_weights = self.weights(synapses.weights, (source[0].size, output.shape[1]))
         # a matrix product of a library would have threads of its own
         return np.asarray(np.einsum("bo,so->bs", output, back_weights).reshape(source.shape) * np.isfinite(source))

@@ -132,9 +132,7 @@ class Returning:
     def __init__(self, network: Network, times: Mapping[str, PopulationTimes]) -> None:
         self._times = times
         integrating = {each.name: each.dynamics for each in network.integrating}
-        self._slopes = {  # gated channels divide by the drive themselves
-            name: 1.0 if neurons.gated else neurons.assumed_slope * neurons.tau for name, neurons in integrating.items()
-        }
+        self._slopes = {name: neurons.assumed_slope * neurons.tau for name, neurons in integrating.items()}
         self._gated = {name for name, neurons in integrating.items() if neurons.gated}
         self._hidden = set(integrating) - {network.output.name} if returns(network) else set()
         self._price = network.learning.activity * network.encoder.t_max
@@ -251,14 +249,13 @@ class Layer:
         self._looped = any(channel.recurrent for channel in self.incoming)
         # the input from outside the loop decides how long a constant current counts
         self._steady = next((each for each in self.incoming if not each.recurrent), self.incoming[0])
-        # channels onto gated neurons outside of loops divide by the drive, and relays have no slope
-        neurons = population.neurons
-        self._divides = neurons is not None and (self._looped or not neurons.gated)
-        if neurons is None:
+        self._integrates = population.integrates
+        if population.neurons is None:
             return
-        self._exact, self._gated, self._drive = network.learning.derivative == "exact", neurons.gated, neurons.drive
+        neurons = population.dynamics
+        self._gated, self._drive, self._assumed = neurons.gated, neurons.drive, neurons.assumed_slope * neurons.tau
         # after the gate only the drive and the loop change the potential
-        self._assumed = neurons.drive if neurons.gated else neurons.assumed_slope * neurons.tau
+        self._exact = network.learning.derivative == "exact" and (self._looped or not neurons.gated)
         self._onset = times[self.name].onset
         local = [channel for channel in self.incoming if isinstance(channel, Local)]
         if local:
@@ -295,7 +292,7 @@ class Layer:
     ) -> np.ndarray | None:
         """Return ``τ κ_j``: an assumed constant, or the slope of each displaced neuron if ``derivative = "exact"``.
 
-        None if signals are displacements. In a loop all neurons count as displaced.
+        None for relays. In a loop all neurons count as displaced.
 
         Parameters
         ----------
@@ -306,7 +303,7 @@ class Layer:
             By projection.
         weights : mapping of ndarray
         """
-        if not self._divides:
+        if not self._integrates:
             return None
         dtype = latency.dtype
         assumed = np.asarray(dtype.type(self._assumed))
@@ -327,17 +324,14 @@ class Layer:
         return np.where(fired, np.maximum(slope, SMALLEST_SLOPE * assumed), assumed).astype(dtype)
 
     def signal(self, displacement: np.ndarray, slope: np.ndarray | None) -> np.ndarray:
-        """Return ``δ_j = Δ_j / (τ κ_j)``, for gated neurons in units of the drive. Relays have their displacement."""
-        if slope is None:
-            return displacement
-        return displacement / slope * displacement.dtype.type(self._drive if self._gated else 1.0)
+        """Return ``δ_j = Δ_j / (τ κ_j)``. Relays have their displacement."""
+        return displacement if slope is None else displacement / slope
 
     def step_of_bias(self, latency: np.ndarray, signal: np.ndarray, synapses: Mapping[str, Synapses]) -> np.ndarray:
         """Return the gradient of the constant current, ``Σ δ_j L_j``, shape (maps,)."""
         response = synapses[self.incoming[0].name].response
         if isinstance(response, Response):
-            moved = response.bias * signal.reshape(response.bias.shape) / (self._drive if self._gated else 1.0)
-            gradient = moved.sum(axis=0).astype(signal.dtype)
+            gradient = (response.bias * signal.reshape(response.bias.shape)).sum(axis=0).astype(signal.dtype)
         else:
             gradient = self._steady.bias(latency, signal)
         total: np.ndarray = (

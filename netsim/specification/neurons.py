@@ -166,6 +166,6 @@ class Neurons:
     @property
     def assumed_slope(self) -> float:
         """Slope of the potential at threshold (1/ms) that the linear derivative assumes."""
-        if self.crossing_slope is not None:
+        if self.crossing_slope is not None and not self.gated:
             return self.crossing_slope
         return (self.drive if self.drive > 0 else self.kind.steepness * self.threshold) / self.tau

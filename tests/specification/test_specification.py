@@ -146,6 +146,10 @@ def test_the_assumed_slope_of_leaky_neurons_is_steeper() -> None:
     assert Neurons(threshold=3.0, tau=16.0, family="leaky").assumed_slope == pytest.approx(4 * 3 / 16)
 
 
+def test_only_the_drive_decides_the_slope_of_gated_neurons() -> None:
+    assert Neurons("phased", onset=8.0, drive=3.0, tau=2.0, crossing_slope=0.2).assumed_slope == 1.5
+
+
 @pytest.mark.parametrize(("share", "count"), [(0.0, 0), (0.29, 29), (0.57, 57), (0.985, 99), (1.0, 100)])
 @pytest.mark.parametrize("shape", [(100,), (2, 3, 100)])
 def test_the_last_neurons_or_maps_are_inhibitory_as_many_as_are_nearest(

@@ -40,21 +40,21 @@ def _piecewise_linear(
 ) -> Channel:
     """Return the channel onto neurons without leak: a closed gate needs products only, a loop counts from the onset."""
     neurons, causal = network.neurons(projection.target), network.learning.propagation == "causal"
-    drive, gate = neurons.drive if neurons.gated else None, times.gate
+    gated, gate = neurons.gated, times.gate
     delayed, recurrent = projection.is_delayed_per("synapse"), network.is_recurrent(projection)
-    if drive is not None and not recurrent and not delayed:
+    if gated and not recurrent and not delayed:
         if window is not None:
-            return GatedWindow(projection, window, gate, drive, causal)
-        return GatedList(projection, matrix_of(network, projection), gate, drive, causal)
+            return GatedWindow(projection, window, gate, causal)
+        return GatedList(projection, matrix_of(network, projection), gate, causal)
 
-    def ungated(until: float, drive: float | None) -> Channel:
+    def each_spike(until: float, gated: bool) -> Channel:
         if window is None:
-            return Listed(projection, network.connections(projection), until, drive, causal)
+            return Listed(projection, network.connections(projection), until, gated, causal)
         return WindowChannel(projection, window, until, causal)
 
     if recurrent:
-        return Recurrent(projection, ungated(times.end, None), times.onset, gate, drive, causal)
-    return ungated(gate, drive)
+        return Recurrent(projection, each_spike(times.end, False), times.onset, gate, gated, causal)
+    return each_spike(gate, gated)
 
 
 def _exponential(network: Network, projection: Projection, times: PopulationTimes, window: Window | None) -> Channel:

@@ -53,9 +53,8 @@ class Channel:
         The delays of its PSP have the unit of times.
     gate : float
         Time until which synapses count, at most.
-    drive : float, optional
-        Drive of gated neurons, whose synapses count until the gate for every neuron. Their signal is in units of the
-        drive, because only the drive moves the potential at the spike. None for neurons without a gate.
+    gated : bool
+        Whether synapses count until the gate for every neuron, not until its spike.
     causal : bool
         Whether displacements pass back by the order of spikes alone, not by the slope of the PSP.
     """
@@ -63,11 +62,9 @@ class Channel:
     recurrent = False
     """Whether the projection is part of a loop."""
 
-    def __init__(
-        self, projection: Projection, gate: float = np.inf, drive: float | None = None, causal: bool = False
-    ) -> None:
+    def __init__(self, projection: Projection, gate: float = np.inf, gated: bool = False, causal: bool = False) -> None:
         self.name, self.source, self.target = projection.name, projection.source, projection.target
-        self.psp, self.gate, self.drive, self.causal = projection.psp, gate, drive, causal
+        self.psp, self.gate, self.gated, self.causal = projection.psp, gate, gated, causal
         self.plastic, self.asks_for_displacement = projection.plastic, projection.asks_for_displacement
         self.learns_axons = projection.learns_delays and projection.is_delayed_per("axon")
         self.learns_delays = projection.learns_delays and not self.learns_axons
@@ -96,8 +93,7 @@ class Channel:
 
     def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """Return the gradient of the biases of the target, ``Σ δ_j L_j``, per map or neuron."""
-        acted = self._per_drive(signal) * self._limit(latency)
-        return np.asarray(acted.reshape(-1, signal.shape[-1]).sum(axis=0))
+        return np.asarray((signal * self._limit(latency)).reshape(-1, signal.shape[-1]).sum(axis=0))
 
     def constant_slope(self, since: np.ndarray) -> np.ndarray | float:
         """Return the part of ``τ v_j'`` of a constant current of 1, a time after its onset."""
@@ -106,13 +102,9 @@ class Channel:
     def _limit(self, latency: np.ndarray) -> np.ndarray:
         """Return the limit ``L_j`` of each neuron, or one limit for all."""
         gate = latency.dtype.type(self.gate)
-        return np.asarray(gate if self.drive is not None else np.minimum(latency, gate))
+        return np.asarray(gate if self.gated else np.minimum(latency, gate))
 
     def _limits(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """Return the limit of each neuron, in the shape of the signal."""
         limit = self._limit(latency)
         return limit if limit.shape == signal.shape else np.broadcast_to(limit, signal.shape)
-
-    def _per_drive(self, signal: np.ndarray) -> np.ndarray:
-        """Return the signal, for gated neurons divided by the drive."""
-        return signal if self.drive is None else signal / signal.dtype.type(self.drive)

@@ -30,20 +30,12 @@ def breakpoints(psp: PSPShape, dtype: np.dtype) -> Breakpoints:
 
 
 @cache
-def breakpoints_per_drive(psp: PSPShape, dtype: np.dtype, drive: float) -> Breakpoints:
-    """Return the same with slope changes divided by the drive of gated neurons."""
-    delays, changes = breakpoints(psp, dtype)
-    return Breakpoints(delays, changes * dtype.type(1 / drive))
-
-
-@cache
-def handing_down(psp: PSPShape, causal: bool, dtype: np.dtype, drive: float = 1.0) -> Slopes:
-    """Return the factor of displacements in the backward pass: the slope of the PSP over the drive of gated neurons.
+def handing_down(psp: PSPShape, causal: bool, dtype: np.dtype) -> Slopes:
+    """Return the factor of displacements in the backward pass: the slope of the PSP.
 
     If `causal`, only the order of spikes counts, as for a ramp. The arrays are shared and read-only.
     """
-    after, until, slopes = np.array(PSP().slopes if causal else psp.slopes, dtype).reshape(-1, 3).T.copy()
-    return Slopes(after, until, slopes * dtype.type(1 / drive))
+    return Slopes(*np.array(PSP().slopes if causal else psp.slopes, dtype).reshape(-1, 3).T.copy())
 
 
 def for_loops(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -1,15 +1,15 @@
 """Channels onto gated neurons, which share one limit, the gate.
 
 The contribution of each spike at the gate, and its slope, are the same for all postsynaptic neurons. The step is
-therefore two products, over receptive fields for windows, and otherwise with a sparse matrix of synapses. Both divide
-by the drive. Each loop is compiled by itself, so that a network compiles only the loops that it needs.
+therefore two products, over receptive fields for windows, and otherwise with a sparse matrix of synapses. Each loop is
+compiled by itself, so that a network compiles only the loops that it needs.
 """
 
 import numpy as np
 
 from netsim.learning.channels.channel import Channel, Step, Synapses
 from netsim.learning.channels.fields import (
-    breakpoints_per_drive,
+    breakpoints,
     contiguous,
     for_loops,
     handing_down,
@@ -25,33 +25,26 @@ from netsim.specification import Projection, Window
 class _Gated(Channel):
     """What both kinds share."""
 
-    def __init__(self, projection: Projection, gate: float, drive: float, causal: bool) -> None:
-        super().__init__(projection, gate, drive, causal)
-        self._drive = drive
-
     def _inputs(self, times: np.ndarray) -> np.ndarray:
-        """Return ``ε(gate - t_i) / D`` of each source neuron."""
+        """Return ``ε(gate - t_i)`` of each source neuron."""
         inputs, gate = np.empty(times.shape, times.dtype), times.dtype.type(self.gate)
-        integrate(
-            times.reshape(-1), gate, breakpoints_per_drive(self.psp, times.dtype, self._drive), inputs.reshape(-1)
-        )
+        integrate(times.reshape(-1), gate, breakpoints(self.psp, times.dtype), inputs.reshape(-1))
         return inputs
 
     def _times_slope(self, propagated: np.ndarray, times: np.ndarray) -> None:
-        """Multiply by ``ε'(gate - t_i) / D``."""
-        slopes = handing_down(self.psp, self.causal, times.dtype, self._drive)
+        """Multiply by ``ε'(gate - t_i)``."""
+        slopes = handing_down(self.psp, self.causal, times.dtype)
         multiply_by_slope(propagated.reshape(-1), times.reshape(-1), times.dtype.type(self.gate), slopes)
 
     def _bias(self, signal: np.ndarray, maps: int) -> np.ndarray:
-        dtype = signal.dtype.type
-        return np.asarray(signal.reshape(-1, maps).sum(axis=0) * (dtype(self.gate) * dtype(1 / self._drive)))
+        return np.asarray(signal.reshape(-1, maps).sum(axis=0) * signal.dtype.type(self.gate))
 
 
 class GatedWindow(_Gated):
     """A window, or dense synapses, onto gated neurons."""
 
-    def __init__(self, projection: Projection, window: Window, gate: float, drive: float, causal: bool = False) -> None:
-        super().__init__(projection, gate, drive, causal)
+    def __init__(self, projection: Projection, window: Window, gate: float, causal: bool = False) -> None:
+        super().__init__(projection, gate, True, causal)
         self.window = window
 
     def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
@@ -83,10 +76,8 @@ class GatedWindow(_Gated):
 class GatedList(_Gated):
     """Listed synapses onto gated neurons."""
 
-    def __init__(
-        self, projection: Projection, matrix: SparseMatrix, gate: float, drive: float, causal: bool = False
-    ) -> None:
-        super().__init__(projection, gate, drive, causal)
+    def __init__(self, projection: Projection, matrix: SparseMatrix, gate: float, causal: bool = False) -> None:
+        super().__init__(projection, gate, True, causal)
         self.matrix = matrix
 
     def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:

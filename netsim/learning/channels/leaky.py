@@ -65,7 +65,7 @@ class Leaky(Listed):
         causal: bool = False,
         recurrent: bool = False,
     ) -> None:
-        super().__init__(projection, connections, end, None, causal, Fading(*(np.array([rate]) for rate in rates)))
+        super().__init__(projection, connections, end, False, causal, Fading(*(np.array([rate]) for rate in rates)))
         self.rates, self.dense, self.recurrent = rates, dense, recurrent
 
     def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:

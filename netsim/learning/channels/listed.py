@@ -22,7 +22,7 @@ class Listed(Channel):
 
     Parameters
     ----------
-    projection, gate, drive, causal
+    projection, gate, gated, causal
         See `Channel`.
     connections : Connections
     effects : Bent or Fading, optional
@@ -37,16 +37,16 @@ class Listed(Channel):
         projection: Projection,
         connections: Connections,
         gate: float = np.inf,
-        drive: float | None = None,
+        gated: bool = False,
         causal: bool = False,
         effects: Fading | None = None,
     ) -> None:
-        super().__init__(projection, gate, drive, causal)
+        super().__init__(projection, gate, gated, causal)
         self.connections, self.effects = connections, effects or bent([projection.psp], np.dtype(float))
 
     def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
         """See `Channel`."""
-        if self.drive is not None:
+        if self.gated:
             return 0.0
         dtype = self.dtype or source.dtype
         limits, weights = flat(times, dtype), for_loops(synapses.weights, dtype).ravel()
@@ -89,7 +89,7 @@ class Listed(Channel):
         dtype = self.dtype or source.dtype
         _step(
             self.connections, self.effects, self.causal, flat(source, dtype),
-            flat(self._limits(latency, signal), dtype), flat(self._per_drive(signal), dtype),
+            flat(self._limits(latency, signal), dtype), flat(signal, dtype),
             for_loops(synapses.weights, dtype).ravel(), _delays(synapses, dtype), weights.reshape(-1),
             delays.reshape(-1), displacement,
         )  # fmt: skip

@@ -49,7 +49,7 @@ class Local(Channel):
     def __init__(self, network: Network, projection: Projection, times: PopulationTimes) -> None:
         target = network.neurons(projection.target)
         causal = network.learning.propagation == "causal"
-        super().__init__(projection, times.gate, target.drive if target.gated else None, causal)
+        super().__init__(projection, times.gate, target.gated, causal)
         self.recurrent = network.is_recurrent(projection)
         pre, self.post, self.number = network.connections(projection)
         apart = projection.is_delayed_per("synapse")
@@ -58,7 +58,7 @@ class Local(Channel):
 
     def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
-        change, signals = _response(synapses).changes[self.name], _flat(self._per_drive(signal))
+        change, signals = _response(synapses).changes[self.name], _flat(signal)
         heard, shape = np.isfinite(_flat(source))[:, self.sources], synapses.weights.shape
         weights = delays = None
         if self.plastic:
@@ -72,7 +72,7 @@ class Local(Channel):
     def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`."""
         by_arrival = _response(synapses).by_arrival(self, source, synapses.weights)
-        handed = np.einsum("bn,bln->bl", _flat(self._per_drive(signal)), by_arrival)
+        handed = np.einsum("bn,bln->bl", _flat(signal), by_arrival)
         back = np.zeros((len(source), source[0].size))
         np.add.at(back.T, self.sources, handed.T)
         return np.where(np.isfinite(source), back.reshape(source.shape), 0.0).astype(source.dtype)

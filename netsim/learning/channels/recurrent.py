@@ -12,7 +12,7 @@ class Recurrent(Channel):
 
     Parameters
     ----------
-    projection, gate, drive, causal
+    projection, gate, gated, causal
         See `Channel`.
     inner : Channel
         The same projection onto neurons without a gate, whose synapses count until the end of the window.
@@ -22,9 +22,9 @@ class Recurrent(Channel):
     recurrent = True
 
     def __init__(
-        self, projection: Projection, inner: Channel, onset: float, gate: float, drive: float | None, causal: bool
+        self, projection: Projection, inner: Channel, onset: float, gate: float, gated: bool, causal: bool
     ) -> None:
-        super().__init__(projection, gate, drive, causal)
+        super().__init__(projection, gate, gated, causal)
         self.inner, self.onset = inner, onset
 
     def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
@@ -33,7 +33,7 @@ class Recurrent(Channel):
 
     def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
-        signal, onset = self._per_drive(signal), np.asarray(latency.dtype.type(self.onset))
+        onset = np.asarray(latency.dtype.type(self.onset))
         step = self.inner.step(source, latency, signal, synapses)
         if self.onset == 0:
             return step
@@ -42,7 +42,7 @@ class Recurrent(Channel):
 
     def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`. Displacements within the loop itself are the result of `netsim.learning.loops`."""
-        signal, onset = self._per_drive(signal), np.asarray(latency.dtype.type(self.onset))
+        onset = np.asarray(latency.dtype.type(self.onset))
         back = self.inner.back(source, latency, signal, synapses)
         return back if self.onset == 0 else back - self.inner.back(source, onset, signal, synapses)
 

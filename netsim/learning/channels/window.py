@@ -39,7 +39,7 @@ class WindowChannel(Channel):
     """
 
     def __init__(self, projection: Projection, window: Window, gate: float = np.inf, causal: bool = False) -> None:
-        super().__init__(projection, gate, None, causal)
+        super().__init__(projection, gate, False, causal)
         self.window = window
 
     def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
