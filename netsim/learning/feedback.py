@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from netsim.learning.channels import Channel, Synapses
+from netsim.learning.channels import Channel, Credit
 from netsim.specification import Network, Projection, Shape
 
 
@@ -29,19 +29,14 @@ class Feedback:
         weights = self._feedback.weights(kernel, shape or kernel.shape, self._deviation, self._position)
         return weights.astype(kernel.dtype)
 
-    def back(
-        self,
-        channel: Channel,
-        source: np.ndarray,
-        latency: np.ndarray,
-        signals: Mapping[str, np.ndarray],
-        synapses: Synapses,
-    ) -> np.ndarray:
+    def back(self, channel: Channel, credits: Mapping[str, Credit]) -> np.ndarray:
         """Return the displacement of the source, by the signals of all later populations."""
+        target = credits[channel.target]
+        source, synapses = target.arriving[channel.name], target.synapses[channel.name]
         if not self._feedback.direct:
             back = synapses._replace(weights=self.weights(synapses.weights))
-            return channel.back(source, latency, signals[channel.target], back)
-        output = signals[self._output]
+            return channel.back(source, target.latency, target.signal, back)
+        output = credits[self._output].signal
         back_weights = self.weights(synapses.weights, (source[0].size, output.shape[1]))
         # a matrix product of a library would have threads of its own
         return np.asarray(np.einsum("bo,so->bs", output, back_weights).reshape(source.shape) * np.isfinite(source))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netsim.learning.channels import Channel, Local, Response, Synapses
+from netsim.learning.channels import Channel, Credit, Local, Response, Synapses
 from netsim.learning.channels.effects import Fading, slope_after
 from netsim.learning.channels.leaky import Leaky
 from netsim.learning.channels.listed import bent
@@ -22,7 +22,7 @@ from netsim.learning.feedback import Feedback
 from netsim.numerics.compilation import compiled
 from netsim.numerics.groups import starts_of
 from netsim.numerics.order import bits_of, in_order_of_time
-from netsim.specification import Network, Population
+from netsim.specification import Network, Population, Shape
 from netsim.specification.grid import PopulationTimes
 
 
@@ -82,24 +82,19 @@ class Loop:
         self._post, self._rows = np.concatenate(posts)[self._order], np.concatenate(rows)[self._order]
         self._first = starts_of(np.bincount(pre, minlength=sum(self._sizes)))
 
-    def complete(
-        self,
-        displacements: Mapping[str, np.ndarray],
-        latencies: Mapping[str, np.ndarray],
-        slopes: Mapping[str, np.ndarray | None],
-        synapses: Mapping[str, Synapses],
-    ) -> dict[str, np.ndarray]:
-        """Return the displacements (ms) of the loop's spikes, from displacements by targets and later populations.
-
-        `slopes` are slopes at threshold times ``tau``; neurons in a loop have some.
-        """
-        shapes = {name: latencies[name].shape for name in self.names}
-        dtype, windows = latencies[self.names[0]].dtype, self._times.values()
+    def complete(self, credits: Mapping[str, Credit]) -> None:
+        """Add what the loop hands back to the displacements of its spikes, which targets and later populations gave."""
+        own = [credits[name] for name in self.names]
+        dtype, windows = own[0].latency.dtype, self._times.values()
         onsets, ends = (
             np.repeat(np.array(each, dtype), self._sizes)
             for each in ([window.onset for window in windows], [window.end for window in windows])
         )
-        handed, times, divisors = map(self._side_by_side, (displacements, latencies, slopes))
+        synapses = {name: each for credit in own for name, each in credit.synapses.items()}
+        slopes = [np.broadcast_to(credit.slope, credit.latency.shape) for credit in own if credit.slope is not None]
+        shapes = {name: credits[name].latency.shape[1:] for name in self.names}
+        handed = _side_by_side([credit.displacement for credit in own])
+        times, divisors = _side_by_side([credit.latency for credit in own]), _side_by_side(slopes)
         limits = np.minimum(times, ends)
         movable = np.isfinite(times) & (times > np.where(onsets > 0, onsets, dtype.type(-1)))
         if isinstance(self.channels[0], Local):
@@ -111,22 +106,18 @@ class Loop:
                 self._synapses(shapes, synapses, dtype), effects, times, limits, divisors, movable, begins,
                 self.channels[0].causal, bits_of(dtype), handed,
             )  # fmt: skip
-        parts = np.split(handed, np.cumsum(self._sizes)[:-1], axis=1)
-        return {
-            name: np.ascontiguousarray(part).reshape(shapes[name]) for name, part in zip(self.names, parts, strict=True)
-        }
+        for credit, part in zip(own, np.split(handed, np.cumsum(self._sizes)[:-1], axis=1), strict=True):
+            credit.displacement = np.ascontiguousarray(part).reshape(credit.latency.shape)
 
     def _weights_back(self, channel: Channel, weights: np.ndarray) -> np.ndarray:
         """Return the weights through which displacements pass."""
         return self._feedbacks[channel.name].weights(weights) if channel.name in self._feedbacks else weights
 
-    def _synapses(
-        self, shapes: Mapping[str, tuple[int, ...]], synapses: Mapping[str, Synapses], dtype: np.dtype
-    ) -> _Connections:
+    def _synapses(self, shapes: Mapping[str, Shape], synapses: Mapping[str, Synapses], dtype: np.dtype) -> _Connections:
         late, kernels = [], []
         for channel, (pre, _, number) in zip(self.channels, self._connections, strict=True):
             own = synapses[channel.name]
-            delay = np.broadcast_to(0.0 if own.axons is None else own.axons, shapes[channel.source][1:]).ravel()[pre]
+            delay = np.broadcast_to(0.0 if own.axons is None else own.axons, shapes[channel.source]).ravel()[pre]
             late.append(delay if own.delays is None else delay + own.delays.ravel()[number])
             kernels.append(self._weights_back(channel, own.weights).ravel()[number])
         return _Connections(
@@ -153,10 +144,9 @@ class Loop:
         assert total is not None
         return total
 
-    def _side_by_side(self, arrays: Mapping[str, np.ndarray | None]) -> np.ndarray:
-        found = [array for name in self.names if (array := arrays[name]) is not None]
-        flat = [array.reshape(len(array), -1) for array in found]
-        return np.ascontiguousarray(np.concatenate(flat, axis=1))
+
+def _side_by_side(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.ascontiguousarray(np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1))
 
 
 def _hand_back_by_response(

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from netsim.learning.channels.channel import Channel, Step, Synapses
+from netsim.learning.channels.channel import Channel, Credit, Step, Synapses
 from netsim.learning.channels.gated import GatedList, GatedWindow
 from netsim.learning.channels.leaky import Leaky
 from netsim.learning.channels.listed import Listed

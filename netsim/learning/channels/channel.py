@@ -4,6 +4,7 @@ In the notation of `docs/concepts/learning_rule.md`, neuron ``i`` of the source 
 the target at ``t_j``. Synapses count until the limit ``L_j``: the gate, or the spike. ``δ_j`` is the signal.
 """
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,40 @@ class Synapses(NamedTuple):
         if self.axons is None:
             return latency
         return np.ascontiguousarray(sent + self.axons.astype(sent.dtype), latency.dtype)
+
+
+@dataclass(slots=True)
+class Credit:
+    """The spikes of a population in some presentations, and what learning assigns to them.
+
+    Arrays have the shape (presentations, \\*population). Times are in ms or in steps of a grid.
+
+    Parameters
+    ----------
+    latency : ndarray
+        First spikes, ``t_j``.
+    arriving : dict of ndarray
+        Arrival times of the spikes of each source, by incoming projection.
+    synapses : dict of Synapses
+        By incoming projection.
+    handed, silent : ndarray, optional
+        Sum of the displacements (ms) that all targets have handed back so far, to spikes and to silent neurons.
+    displacement : ndarray
+        ``Δ_j`` (ms).
+    slope : ndarray, optional
+        ``τ κ_j``, or one slope for all. None for relays.
+    signal : ndarray
+        ``δ_j``.
+    """
+
+    latency: np.ndarray
+    arriving: dict[str, np.ndarray] = field(default_factory=dict)
+    synapses: dict[str, Synapses] = field(default_factory=dict)
+    handed: np.ndarray | None = None
+    silent: np.ndarray | None = None
+    displacement: np.ndarray = field(init=False)
+    slope: np.ndarray | None = None
+    signal: np.ndarray = field(init=False)
 
 
 class Step(NamedTuple):
@@ -101,8 +136,9 @@ class Channel:
 
     def _limit(self, latency: np.ndarray) -> np.ndarray:
         """Return the limit ``L_j`` of each neuron, or one limit for all."""
-        gate = latency.dtype.type(self.gate)
-        return np.asarray(gate if self.gated else np.minimum(latency, gate))
+        if self.gated:
+            return np.asarray(latency.dtype.type(self.gate))
+        return latency if self.gate == np.inf else np.minimum(latency, latency.dtype.type(self.gate))
 
     def _limits(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """Return the limit of each neuron, in the shape of the signal."""

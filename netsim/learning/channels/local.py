@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsim.learning.channels.channel import Channel, Step, Synapses
+from netsim.learning.channels.channel import Channel, Credit, Step, Synapses
 from netsim.specification import Network, Population, Projection
 from netsim.specification.derivative import local_derivative
 from netsim.specification.grid import PopulationTimes
@@ -97,17 +97,10 @@ class Response:
         By projection.
     """
 
-    def __init__(
-        self,
-        neurons: "Respond",
-        arriving: Mapping[str, np.ndarray],
-        latency: np.ndarray,
-        synapses: Mapping[str, Synapses],
-        bias: np.ndarray,
-    ) -> None:
-        self._neurons, self._given = neurons, (latency, synapses, bias)
-        self._arriving = {channel.name: arriving[channel.name] for channel in neurons.channels}
-        self._weights = {channel.name: synapses[channel.name].weights for channel in neurons.channels}
+    def __init__(self, neurons: "Respond", credit: Credit, bias: np.ndarray) -> None:
+        self._neurons, self._arriving = neurons, credit.arriving
+        self._given = credit.latency, credit.synapses, bias
+        self._weights = {name: each.weights for name, each in credit.synapses.items()}
         self.slope, self.bias, self.changes = neurons.solve(self._arriving, {}, *self._given)
 
     def by_arrival(self, channel: Local, source: np.ndarray | None, weights: np.ndarray) -> np.ndarray:
@@ -142,16 +135,10 @@ class Respond:
         self._given, self._dt, self._tau = population.dynamics, dt, population.dynamics.tau / (dt or 1.0)
         self._bias = bias_name(population) if population.has_bias else None
 
-    def __call__(
-        self,
-        arriving: Mapping[str, np.ndarray],
-        latency: np.ndarray,
-        synapses: Mapping[str, Synapses],
-        weights: Weights,
-    ) -> Response:
-        """Return the response, from arrival times by projection and the latencies of the population."""
+    def __call__(self, credit: Credit, weights: Weights) -> Response:
+        """Return the response to the spikes that arrived."""
         bias = np.zeros(1) if self._bias is None else weights[self._bias].astype(np.float64)
-        return Response(self, arriving, latency, synapses, np.tile(bias, self._size // bias.size))
+        return Response(self, credit, np.tile(bias, self._size // bias.size))
 
     def solve(
         self,

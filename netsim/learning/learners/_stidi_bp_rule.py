@@ -1,6 +1,6 @@
 """The model description of STiDi-BP."""
 
-from netsim.learning.layers import SMALLEST_SLOPE
+from netsim.learning.postsynaptic import SMALLEST_SLOPE
 from netsim.learning.protocol import EXACTNESS, Row
 from netsim.seams import targets
 from netsim.specification import Feedback, Network, Population

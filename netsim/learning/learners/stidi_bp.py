@@ -3,7 +3,7 @@
 Three equations (`docs/concepts/learning_rule.md`) turn a displacement ``Δ_j``, the wanted change of a spike time, into
 a step of the synapses and displacements of the sources. The rule is local: a population uses only its neighbours. ::
 
-    signal    δ_j = Δ_j / (τ κ_j)                      Layer.signal, and Loop within a loop
+    signal    δ_j = Δ_j / (τ κ_j)                      Postsynaptic.slope, and Loop within a loop
     step      Δw_ij ∝ -δ_j ε(L_j - t_i)                Channel.step
     back      Δ_i = Σ_j w_ij δ_j ε'(L_j - t_i)         Channel.back
 """
@@ -15,22 +15,14 @@ from typing import ClassVar, Self
 import numpy as np
 
 from netsim import seams
-from netsim.learning.channels import Channel, Synapses, channel_of
+from netsim.learning.channels import Channel, Credit, Synapses, channel_of
 from netsim.learning.channels.fields import for_loops
+from netsim.learning.edges import AsIfFired, WithinWindow, reaching_silent
 from netsim.learning.feedback import Feedback
 from netsim.learning.gradients import total_gradient
-from netsim.learning.layers import (
-    Gradients,
-    Layer,
-    Returning,
-    WithinWindow,
-    check_batch,
-    check_steps,
-    checked_labels,
-    synapses_of,
-)
 from netsim.learning.learners import _stidi_bp_rule as description
 from netsim.learning.loops import Loop
+from netsim.learning.postsynaptic import Gradients, Postsynaptic, check_batch, check_steps, checked_labels, synapses_of
 from netsim.learning.protocol import BatchGradients, Learner, Row, Targets
 from netsim.numerics.compilation import is_compiled_for
 from netsim.numerics.threads import over_presentations
@@ -98,10 +90,13 @@ class STiDiBP(Learner):
         self._weight_shapes = weight_shapes(network)
         self._channels = [self._channel(projection) for projection in network.projections]
         self._feedback = {each.name: Feedback(network, each) for each in network.projections if each.feedback}
-        self._returning = Returning(network, self._times)
+        reaching = reaching_silent(network)
+        self._as_if_fired = {
+            each.name: AsIfFired(network, each, self._times) for each in self._channels if each.name in reaching
+        }
         self._at_output = WithinWindow(network)
         self._backwards = [
-            ([Layer(network, each, self._channels, self._times) for each in component], self._loop(component))
+            ([Postsynaptic(network, each, self._channels, self._times) for each in component], self._loop(component))
             for component in reversed(network.components)
         ]
 
@@ -172,58 +167,56 @@ class STiDiBP(Learner):
         self, sent: Mapping[str, np.ndarray], wanted: np.ndarray, synapses: Mapping[str, Synapses], weights: Weights
     ) -> tuple[Gradients, list[np.ndarray]]:
         """Return gradients and displacements (ms) of some presentations, by the wanted displacements of the output."""
-        latencies = {name: for_loops(sent[name], wanted.dtype) for name in self._shapes}
-        arriving = {
-            each.name: synapses[each.name].arrival(sent[each.source], latencies[each.source]) for each in self._channels
-        }
+        credits = {name: Credit(for_loops(sent[name], wanted.dtype)) for name in self._shapes}
+        for channel in self._channels:
+            source, target, own = credits[channel.source], credits[channel.target], synapses[channel.name]
+            target.arriving[channel.name] = own.arrival(sent[channel.source], source.latency)
+            target.synapses[channel.name] = own
+        credits[self._output].handed = wanted
         gradients: Gradients = {}
-        displacements, slopes, signals = (
-            dict[str, np.ndarray](),
-            dict[str, np.ndarray | None](),
-            dict[str, np.ndarray](),
-        )
-        handed, silent = {self._output: wanted}, dict[str, np.ndarray]()  # silent neurons: as if they had fired
 
-        for layers, loop in self._backwards:
-            kept = self._returning.kept([layer.name for layer in layers], handed)
-            for layer in layers:
-                name, latency = layer.name, latencies[layer.name]
-                displacements[name] = layer.displacement(handed.pop(name, None), latency)
-                synapses = layer.with_response(arriving, latency, synapses, weights)
-                slopes[name] = layer.slope(arriving, latency, displacements[name], synapses, weights)  # τ κ_j
+        for component, loop in self._backwards:
+            for population in component:
+                credit = credits[population.name]
+                credit.displacement = population.displacement(credit)
+                credit.slope = population.slope(credit, weights)  # τ κ_j, or None for relays
             if loop is not None:
-                displacements.update(loop.complete(displacements, latencies, slopes, synapses))
+                loop.complete(credits)
 
-            for layer in layers:
-                name, latency, displacement = layer.name, latencies[layer.name], displacements[layer.name]
-                signal = layer.signal(displacement, slopes[name])  # δ_j = Δ_j / (τ κ_j)
-                if name in kept:
-                    edges = kept[name], silent.pop(name, None)
-                    displacement, signal = self._returning.add(name, displacement, signal, latency, *edges)
-                displacements[name], signals[name] = displacement, signal
-                if layer.bias is not None:
-                    gradients[layer.bias] = layer.step_of_bias(latency, signal, synapses)  # Δb_j ∝ -δ_j L_j
+            for population in component:
+                credit = credits[population.name]
+                credit.signal = credit.displacement
+                if credit.slope is not None:
+                    credit.signal = credit.displacement / credit.slope  # δ_j = Δ_j / (τ κ_j)
+                population.add_inwards(credit)
+                if population.bias is not None:
+                    gradients[population.bias] = population.step_of_bias(credit)  # Δb_j ∝ -δ_j L_j
+                for channel in population.incoming:
+                    self._learn_channel(channel, credits, gradients)
+        return gradients, [credits[name].displacement for name in self._shapes if name != STIMULUS]
 
-                for channel in layer.incoming:
-                    source, own = arriving[channel.name], synapses[channel.name]
-                    step = channel.step(source, latency, signal, own)  # Δw_ij ∝ -δ_j ε(L_j - t_i)
-                    if step.weights is not None:
-                        gradients[channel.kernel] = step.weights
-                    if step.delays is not None:
-                        gradients[channel.delay] = step.delays
-                    passes, feedback = channel.passes_back, self._feedback.get(channel.name)
-                    if channel.learns_axons or (passes and feedback is None):
-                        back = channel.back(source, latency, signal, own)  # Δ_i = Σ_j w_ij δ_j ε'(L_j - t_i)
-                    if channel.learns_axons:  # a later spike and a longer delay have the same effect on the target
-                        gradients[channel.delay] = -back.sum(axis=0)
-                    if passes and feedback is not None:  # the same sum with other weights
-                        back = feedback.back(channel, source, latency, signals, own)
-                    if passes:
-                        _add(handed, channel.source, back)
-                    if channel.name in self._returning.channels:
-                        sources = latencies[channel.source]
-                        _add(silent, channel.source, self._returning.back(channel, sources, latency, signal, own))
-        return gradients, [displacements[name] for name in self._shapes if name != STIMULUS]
+    def _learn_channel(self, channel: Channel, credits: Mapping[str, Credit], gradients: Gradients) -> None:
+        """Add the gradients of a projection, and hand displacements to its source."""
+        source, target = credits[channel.source], credits[channel.target]
+        spikes = target.arriving[channel.name], target.latency, target.signal, target.synapses[channel.name]
+        step = channel.step(*spikes)  # Δw_ij ∝ -δ_j ε(L_j - t_i)
+        if step.weights is not None:
+            gradients[channel.kernel] = step.weights
+        if step.delays is not None:
+            gradients[channel.delay] = step.delays
+        feedback = self._feedback.get(channel.name)
+        if channel.learns_axons or (channel.passes_back and feedback is None):
+            back = channel.back(*spikes)  # Δ_i = Σ_j w_ij δ_j ε'(L_j - t_i)
+        if channel.learns_axons:  # a later spike and a longer delay have the same effect on the target
+            gradients[channel.delay] = -back.sum(axis=0)
+        if channel.passes_back:
+            if feedback is not None:  # the same sum with other weights
+                back = feedback.back(channel, credits)
+            source.handed = back if source.handed is None else source.handed + back
+        if channel.name in self._as_if_fired:
+            silent = self._as_if_fired[channel.name](source.latency, target)
+            if silent is not None:
+                source.silent = silent if source.silent is None else source.silent + silent
 
     def _channel(self, projection: Projection) -> Channel:
         """Return the channel of a projection, whose PSP has the unit of times (ms or steps)."""
@@ -237,9 +230,3 @@ class STiDiBP(Learner):
         channels = [each for population in component for each in self._channels if each.target == population.name]
         looped = any(channel.recurrent for channel in channels)
         return Loop(self.network, component, channels, self._times, self._feedback) if looped else None
-
-
-def _add(displacements: dict[str, np.ndarray], name: str, more: np.ndarray | None) -> None:
-    if more is not None:
-        former = displacements.get(name)
-        displacements[name] = more if former is None else former + more

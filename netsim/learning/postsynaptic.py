@@ -1,7 +1,6 @@
-"""Populations as the learner sees them: displacement, slope at threshold and signal, and checks of a batch.
+"""Populations as the learner sees them: displacement and slope at threshold, and checks of a batch.
 
-Rules change displacements before they become signals: edges, prices and normalisation. A neuron that was silent, or
-above threshold at its onset, is at an edge of its firing window. It keeps its time for small changes of its potential.
+Rules change displacements before they become signals: edges (`netsim.learning.edges`), prices and normalisation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,16 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from netsim.errors import DataError, SpecificationError
-from netsim.learning.channels import Channel, Local, Respond, Response, Synapses
+from netsim.learning.channels import Channel, Credit, Local, Respond, Response, Synapses
+from netsim.learning.edges import Inwards, returning
 from netsim.learning.gradients import Deferred
 from netsim.numerics.compilation import compiled
 from netsim.specification import STIMULUS, Network, Population, Shape
-from netsim.specification.grid import PopulationTimes, nearest_steps, population_times
-from netsim.specification.traits import returns
+from netsim.specification.grid import PopulationTimes, nearest_steps
 from netsim.weights.layout import Delayed, Weights, axonal_delays, bias_name, check_shapes, have_shapes
-
-_BEFORE = 1e-4
-"""Time between the arrival of a spike and the gate of its target, in encoding windows."""
 
 
 class DisplacementRule(Protocol):
@@ -27,25 +23,6 @@ class DisplacementRule(Protocol):
 
     def __call__(self, displacement: np.ndarray, latency: np.ndarray) -> np.ndarray:
         """Return the displacements (ms) to learn from. The given ones may be overwritten."""
-
-
-class WithinWindow(DisplacementRule):
-    """Remove displacements of outputs that point out of their window, past its onset or its end, unless they pass.
-
-    Latencies are in ms.
-    """
-
-    def __init__(self, network: Network) -> None:
-        self.passes = network.learning.edges == "pass"
-        self.times = population_times(network, network.output, network.training.dt)
-
-    def __call__(self, displacement: np.ndarray, latency: np.ndarray) -> np.ndarray:
-        """See `DisplacementRule`."""
-        if self.passes:
-            return displacement
-        past_onset = (latency <= self.times.onset) & (displacement < 0) & (self.times.onset > 0)
-        past_end = (latency >= self.times.end) & (displacement > 0)
-        return np.where(past_onset | past_end, displacement.dtype.type(0), displacement)
 
 
 class Movable(DisplacementRule):
@@ -111,110 +88,6 @@ def keep_movable(displacement: np.ndarray, latency: np.ndarray, onset: float, pr
         displacement[k] = displacement[k] + price if onset < latency[k] < np.inf else 0
 
 
-class Returning:
-    """Displacements of hidden neurons at the edges of their windows. They point into the window.
-
-    Without them such a neuron would not learn, and could stay at an edge of its window forever.
-
-    A silent neuron receives the displacement that it would receive if it had fired with the latest spike of its
-    population, but in time for its targets, plus the price of a spike. In time means before the gate of gated targets,
-    and before the first spike of other targets. Dropout and competition silence neurons for other reasons than their
-    potential, so such neurons do not return. Recurrent projections, feedback weights and pooling displace no silent
-    neurons.
-
-    Parameters
-    ----------
-    network : Network
-    times : mapping of PopulationTimes
-        Windows of the populations, in the unit of latencies.
-    """
-
-    def __init__(self, network: Network, times: Mapping[str, PopulationTimes]) -> None:
-        self._times = times
-        integrating = {each.name: each.dynamics for each in network.integrating}
-        self._slopes = {name: neurons.assumed_slope * neurons.tau for name, neurons in integrating.items()}
-        self._gated = {name for name, neurons in integrating.items() if neurons.gated}
-        self._hidden = set(integrating) - {network.output.name} if returns(network) else set()
-        self._price = network.learning.activity * network.encoder.t_max
-        self._before = 1.0 if network.training.dt else _BEFORE * network.encoder.t_max
-        silenced = {each.name for each in network.populations if each.dropout or each.winners is not None}
-        sources = self._hidden - silenced
-        self.channels = {
-            projection.name
-            for projection in network.projections
-            if projection.source in sources
-            and projection.target in integrating
-            and projection.feedback is None
-            and not network.is_recurrent(projection)
-        }
-        """Names of the projections through which silent neurons receive displacements."""
-
-    def kept(self, names: Sequence[str], displacements: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return copies of the displacements of hidden populations, before those at the edges are removed."""
-        return {name: displacements[name].copy() for name in names if name in self._hidden and name in displacements}
-
-    def back(
-        self, channel: Channel, sent: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses
-    ) -> np.ndarray | None:
-        """Return the displacement of silent neurons of a source, as if they had fired. None if all fired.
-
-        Parameters
-        ----------
-        channel : Channel
-        sent : ndarray, shape (presentations, \\*population)
-            Latencies of the source.
-        latency, signal : ndarray, shape (presentations, \\*population)
-            Latencies and signals of the target.
-        synapses : Synapses
-        """
-        fired = self._as_if_fired(channel, sent, latency, synapses)
-        return None if fired is None else channel.back(fired, latency, signal, synapses)
-
-    def _as_if_fired(
-        self, channel: Channel, sent: np.ndarray, latency: np.ndarray, synapses: Synapses
-    ) -> np.ndarray | None:
-        """Return arrival times of silent neurons, as if they had fired, and ``inf`` for others. None if all fired."""
-        silent = np.isinf(sent)
-        if not silent.any():
-            return None
-        latest = np.where(silent, -np.inf, sent).max(axis=tuple(range(1, sent.ndim)), keepdims=True)
-        end, gate = self._times[channel.source].end, self._times[channel.target].gate
-        if channel.target not in self._gated:  # its synapses count until it fires
-            gate = np.minimum(gate, latency.reshape(len(latency), -1).min(axis=1)).reshape(latest.shape)
-        slowest = float(channel.psp.kernel[0][0]) + (0.0 if synapses.delays is None else float(synapses.delays.max()))
-        arrival = np.where(np.isfinite(latest), latest, end) + (0.0 if synapses.axons is None else synapses.axons)
-        return np.where(silent, np.minimum(arrival, gate - slowest - self._before), np.inf).astype(sent.dtype)
-
-    def add(
-        self,
-        name: str,
-        displacement: np.ndarray,
-        signal: np.ndarray,
-        latency: np.ndarray,
-        asked: np.ndarray,
-        silent: np.ndarray | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Add the displacements at the edges to displacement and signal of a population.
-
-        Parameters
-        ----------
-        name : str
-        displacement, signal : ndarray
-        latency : ndarray
-        asked : ndarray
-            Displacements before those at the edges were removed.
-        silent : ndarray, optional
-            Displacements of silent neurons, as if they had fired.
-        """
-        onset = self._times[name].onset
-        at_onset = (latency <= onset) & (onset > 0)
-        inwards = np.where(at_onset, np.maximum(asked.reshape(latency.shape), 0), 0)
-        if silent is not None:
-            inwards += np.where(np.isinf(latency), np.minimum(silent.reshape(latency.shape) + self._price, 0), 0)
-        inwards = inwards.astype(latency.dtype, copy=False)
-        return displacement + inwards, signal + inwards / latency.dtype.type(self._slopes[name])
-
-
 SMALLEST_SLOPE = 1e-3
 """Minimum slope for the exact derivative, as a fraction of the assumed slope.
 
@@ -222,7 +95,7 @@ Below it the derivative is bounded, so that one grazing crossing cannot ruin a t
 """
 
 
-class Layer:
+class Postsynaptic:
     """A population with its incoming channels.
 
     Parameters
@@ -246,10 +119,11 @@ class Layer:
         self.bias = bias_name(population) if population.has_bias else None
         self._rules = displacement_rules(network, population, times)
         self._respond: Respond | None = None
+        self._inwards: Inwards | None = None
         self._looped = any(channel.recurrent for channel in self.incoming)
         # the input from outside the loop decides how long a constant current counts
         self._steady = next((each for each in self.incoming if not each.recurrent), self.incoming[0])
-        self._integrates = population.integrates
+        self._assumed: float | None = None  # relays have no slope
         if population.neurons is None:
             return
         neurons = population.dynamics
@@ -257,83 +131,66 @@ class Layer:
         # after the gate only the drive and the loop change the potential
         self._exact = network.learning.derivative == "exact" and (self._looped or not neurons.gated)
         self._onset = times[self.name].onset
+        if self.name in returning(network):
+            self._inwards = Inwards(network, self._onset)
         local = [channel for channel in self.incoming if isinstance(channel, Local)]
         if local:
             self._respond = Respond(population, local, times[self.name], network.training.dt)
 
-    def displacement(self, handed: np.ndarray | None, latency: np.ndarray) -> np.ndarray:
+    def displacement(self, credit: Credit) -> np.ndarray:
         """Return ``Δ_j`` (ms), from the sum of what all targets have handed back, after the rules in their order."""
+        latency, handed = credit.latency, credit.handed
         displacement = np.zeros_like(latency) if handed is None else handed.reshape(latency.shape)
+        if self._inwards is not None and handed is not None:
+            credit.handed = handed.copy()  # rules may overwrite it
         for act in self._rules:
             displacement = act(displacement, latency)
         return displacement
 
-    def with_response(
-        self,
-        arriving: Mapping[str, np.ndarray],
-        latency: np.ndarray,
-        synapses: Mapping[str, Synapses],
-        weights: Weights,
-    ) -> Mapping[str, Synapses]:
-        """Return synapses that know the response of the population, if its family has no own channels."""
-        if self._respond is None:
-            return synapses
-        response = self._respond(arriving, latency, synapses, weights)
-        own = {channel.name: synapses[channel.name]._replace(response=response) for channel in self.incoming}
-        return {**synapses, **own}
-
-    def slope(
-        self,
-        arriving: Mapping[str, np.ndarray],
-        latency: np.ndarray,
-        displacement: np.ndarray,
-        synapses: Mapping[str, Synapses],
-        weights: Weights,
-    ) -> np.ndarray | None:
+    def slope(self, credit: Credit, weights: Weights) -> np.ndarray | None:
         """Return ``τ κ_j``: an assumed constant, or the slope of each displaced neuron if ``derivative = "exact"``.
 
-        None for relays. In a loop all neurons count as displaced.
-
-        Parameters
-        ----------
-        arriving : mapping of ndarray
-            Arrival times of spikes, by projection.
-        latency, displacement : ndarray, shape (presentations, \\*population)
-        synapses : mapping of Synapses
-            By projection.
-        weights : mapping of ndarray
+        None for relays. In a loop all neurons count as displaced. Families without own channels first respond to all
+        their inputs.
         """
-        if not self._integrates:
+        if self._respond is not None:
+            response = self._respond(credit, weights)
+            credit.synapses = {name: each._replace(response=response) for name, each in credit.synapses.items()}
+        if self._assumed is None:
             return None
-        dtype = latency.dtype
+        latency, dtype = credit.latency, credit.latency.dtype
         assumed = np.asarray(dtype.type(self._assumed))
         if not self._exact:
-            return np.broadcast_to(assumed, latency.shape)
-        fired, asked = np.isfinite(latency), np.ones(latency.shape, bool) if self._looped else displacement != 0
-        times, slope = np.where(fired, latency, 0), np.zeros_like(latency)
-        response = synapses[self.incoming[0].name].response
-        if isinstance(response, Response):
+            return assumed
+        fired = np.isfinite(latency)
+        if self._respond is not None:
             slope = response.slope.reshape(latency.shape)
         else:
+            times, slope = np.where(fired, latency, 0), np.zeros_like(latency)
+            asked = np.ones(latency.shape, bool) if self._looped else credit.displacement != 0
             for channel in self.incoming:
-                slope += channel.slope(arriving[channel.name], times, asked, synapses[channel.name])
+                name = channel.name
+                slope += channel.slope(credit.arriving[name], times, asked, credit.synapses[name])
             if self.bias is not None and not self._gated:
                 slope += weights[self.bias] * self._steady.constant_slope(times)
             slope += dtype.type(self._drive) * self._steady.constant_slope(times - dtype.type(self._onset))
         # silent neurons have no slope at threshold
         return np.where(fired, np.maximum(slope, SMALLEST_SLOPE * assumed), assumed).astype(dtype)
 
-    def signal(self, displacement: np.ndarray, slope: np.ndarray | None) -> np.ndarray:
-        """Return ``δ_j = Δ_j / (τ κ_j)``. Relays have their displacement."""
-        return displacement if slope is None else displacement / slope
+    def add_inwards(self, credit: Credit) -> None:
+        """Add the displacements of neurons that return from the edges of their window, with the assumed slope."""
+        if self._inwards is not None and credit.handed is not None:
+            inwards = self._inwards(credit)
+            credit.displacement = credit.displacement + inwards
+            credit.signal = credit.signal + inwards / inwards.dtype.type(self._assumed)
 
-    def step_of_bias(self, latency: np.ndarray, signal: np.ndarray, synapses: Mapping[str, Synapses]) -> np.ndarray:
+    def step_of_bias(self, credit: Credit) -> np.ndarray:
         """Return the gradient of the constant current, ``Σ δ_j L_j``, shape (maps,)."""
-        response = synapses[self.incoming[0].name].response
+        signal, response = credit.signal, credit.synapses[self.incoming[0].name].response
         if isinstance(response, Response):
             gradient = (response.bias * signal.reshape(response.bias.shape)).sum(axis=0).astype(signal.dtype)
         else:
-            gradient = self._steady.bias(latency, signal)
+            gradient = self._steady.bias(credit.latency, signal)
         total: np.ndarray = (
             gradient if gradient.shape == (self._maps,) else gradient.reshape(-1, self._maps).sum(axis=0)
         )
