@@ -188,13 +188,11 @@ class Postsynaptic:
         """Return the gradient of the constant current, ``Σ δ_j L_j``, shape (maps,)."""
         signal, response = credit.signal, credit.synapses[self.incoming[0].name].response
         if isinstance(response, Response):
-            gradient = (response.bias * signal.reshape(response.bias.shape)).sum(axis=0).astype(signal.dtype)
+            of_neurons = (response.bias * signal.reshape(response.bias.shape)).sum(axis=0).astype(signal.dtype)
         else:
-            gradient = self._steady.bias(credit.latency, signal)
-        total: np.ndarray = (
-            gradient if gradient.shape == (self._maps,) else gradient.reshape(-1, self._maps).sum(axis=0)
-        )
-        return total
+            of_neurons = self._steady.bias(credit.latency, signal)
+        gradient: np.ndarray = of_neurons.reshape(-1, self._maps).sum(axis=0)
+        return gradient
 
 
 Gradients = dict[str, np.ndarray | Deferred]

@@ -127,8 +127,10 @@ class Channel:
         raise NotImplementedError
 
     def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
-        """Return the gradient of the biases of the target, ``Σ δ_j L_j``, per map or neuron."""
-        return np.asarray((signal * self._limit(latency)).reshape(-1, signal.shape[-1]).sum(axis=0))
+        """Return the gradient of a bias of each neuron, ``Σ δ_j L_j`` over presentations."""
+        if self.gated:
+            return np.asarray(signal.sum(axis=0) * signal.dtype.type(self.gate))
+        return np.asarray(np.einsum("b...,b...->...", signal, self._limit(latency)))
 
     def constant_slope(self, since: np.ndarray) -> np.ndarray | float:
         """Return the part of ``τ v_j'`` of a constant current of 1, a time after its onset."""

@@ -36,9 +36,6 @@ class _Gated(Channel):
         slopes = handing_down(self.psp, self.causal, times.dtype)
         multiply_by_slope(propagated.reshape(-1), times.reshape(-1), times.dtype.type(self.gate), slopes)
 
-    def _bias(self, signal: np.ndarray, maps: int) -> np.ndarray:
-        return np.asarray(signal.reshape(-1, maps).sum(axis=0) * signal.dtype.type(self.gate))
-
 
 class GatedWindow(_Gated):
     """A window, or dense synapses, onto gated neurons."""
@@ -68,10 +65,6 @@ class GatedWindow(_Gated):
         self._times_slope(propagated, times)
         return propagated.reshape(source.shape)
 
-    def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
-        """See `Channel`."""
-        return self._bias(signal, self.window.shape[-1])
-
 
 class GatedList(_Gated):
     """Listed synapses onto gated neurons."""
@@ -97,10 +90,6 @@ class GatedList(_Gated):
         add_products(_rows(signal, dtype), matrix.by_source, picked(weights, matrix.weight, dtype), propagated)
         self._times_slope(propagated, times)
         return propagated.reshape(source.shape)
-
-    def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
-        """See `Channel`."""
-        return self._bias(signal, signal.shape[-1])
 
 
 def _rows(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -80,8 +80,8 @@ class Leaky(Listed):
 
     def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """See `Channel`."""
-        acted = flat(signal, DOUBLE) * self.rates.constant(flat(self._limit(latency), DOUBLE))
-        return np.asarray(acted.reshape(-1, signal.shape[-1]).sum(axis=0).astype(signal.dtype))
+        acted = signal * self.rates.constant(self._limit(latency).astype(DOUBLE))
+        return np.asarray(acted.sum(axis=0).astype(signal.dtype))
 
     def constant_slope(self, since: np.ndarray) -> np.ndarray | float:
         """See `Channel`. The effect of a constant current fades."""

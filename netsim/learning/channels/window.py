@@ -79,13 +79,6 @@ class WindowChannel(Channel):
         _scatter(by_map, times, limits, signals, slopes, window, displacement)
         return displacement.reshape(source.shape)
 
-    def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
-        """See `Channel`."""
-        limits, signals = (
-            contiguous(each, self.window.shape, signal.dtype) for each in (self._limits(latency, signal), signal)
-        )
-        return np.einsum("bijm,bijm->m", signals, limits)
-
     def _pairs(
         self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
