@@ -191,8 +191,8 @@ class Postsynaptic:
             of_neurons = (response.bias * signal.reshape(response.bias.shape)).sum(axis=0).astype(signal.dtype)
         else:
             of_neurons = self._steady.bias(credit.latency, signal)
-        gradient: np.ndarray = of_neurons.reshape(-1, self._maps).sum(axis=0)
-        return gradient
+        by_map: np.ndarray = of_neurons.reshape(-1, self._maps)
+        return by_map[0] if len(by_map) == 1 else np.add.reduce(by_map)
 
 
 Gradients = dict[str, np.ndarray | Deferred]

@@ -136,7 +136,7 @@ class EventEngine(RunsConversations):
             doubled = {name: batch.weights[name].astype(np.float64) for name in odd}
             batch = dataclasses.replace(batch, weights={**batch.weights, **doubled})
         latencies = self._spikes(batch)
-        self.potentials = potential_traces(network, batch, latencies, self.record, self.dt)
+        self.potentials = potential_traces(network, batch, latencies, self.record, self.dt) if self.record else []
         return latencies
 
     def _spikes(self, batch: Batch) -> Latencies:

@@ -129,7 +129,7 @@ class Channel:
     def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """Return the gradient of a bias of each neuron, ``Σ δ_j L_j`` over presentations."""
         if self.gated:
-            return np.asarray(signal.sum(axis=0) * signal.dtype.type(self.gate))
+            return np.asarray(np.add.reduce(signal) * signal.dtype.type(self.gate))
         return np.asarray(np.einsum("b...,b...->...", signal, self._limit(latency)))
 
     def constant_slope(self, since: np.ndarray) -> np.ndarray | float:
