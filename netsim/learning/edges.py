@@ -98,7 +98,7 @@ class AsIfFired:
         slowest = float(channel.psp.kernel[0][0]) + (0.0 if synapses.delays is None else float(synapses.delays.max()))
         arrival = np.where(np.isfinite(latest), latest, self._end) + (0.0 if synapses.axons is None else synapses.axons)
         fired = np.where(silent, np.minimum(arrival, gate - slowest - self._before), np.inf).astype(sent.dtype)
-        return channel.back(fired, latency, target.signal, synapses)
+        return channel.back(fired, target.until, target.signal, synapses)
 
 
 def returning(network: Network) -> set[str]:

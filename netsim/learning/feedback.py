@@ -35,7 +35,7 @@ class Feedback:
         source, synapses = target.arriving[channel.name], target.synapses[channel.name]
         if not self._feedback.direct:
             back = synapses._replace(weights=self.weights(synapses.weights))
-            return channel.back(source, target.latency, target.signal, back)
+            return channel.back(source, target.until, target.signal, back)
         output = credits[self._output].signal
         back_weights = self.weights(synapses.weights, (source[0].size, output.shape[1]))
         # a matrix product of a library would have threads of its own

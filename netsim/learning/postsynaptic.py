@@ -190,7 +190,7 @@ class Postsynaptic:
         if isinstance(response, Response):
             of_neurons = (response.bias * signal.reshape(response.bias.shape)).sum(axis=0).astype(signal.dtype)
         else:
-            of_neurons = self._steady.bias(credit.latency, signal)
+            of_neurons = self._steady.bias(credit.until, signal)
         by_map: np.ndarray = of_neurons.reshape(-1, self._maps)
         return by_map[0] if len(by_map) == 1 else np.add.reduce(by_map)
 

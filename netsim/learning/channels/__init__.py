@@ -47,14 +47,11 @@ def _piecewise_linear(
             return GatedWindow(projection, window, gate, causal)
         return GatedList(projection, matrix_of(network, projection), gate, causal)
 
-    def each_spike(until: float, gated: bool) -> Channel:
-        if window is None:
-            return Listed(projection, network.connections(projection), until, gated, causal)
-        return WindowChannel(projection, window, until, causal)
-
-    if recurrent:
-        return Recurrent(projection, each_spike(times.end, False), times.onset, gate, gated, causal)
-    return each_spike(gate, gated)
+    if window is None:
+        inner: Channel = Listed(projection, network.connections(projection), gate, gated and not recurrent, causal)
+    else:
+        inner = WindowChannel(projection, window, causal)
+    return Recurrent(projection, inner, times.onset, gate, gated, causal) if recurrent else inner
 
 
 def _exponential(network: Network, projection: Projection, times: PopulationTimes, window: Window | None) -> Channel:
@@ -66,7 +63,6 @@ def _exponential(network: Network, projection: Projection, times: PopulationTime
     return Leaky(
         projection,
         rates.per_step(network.training.dt),
-        times.end,
         network.connections(projection),
         dense,
         network.learning.propagation == "causal",

@@ -43,6 +43,8 @@ class Credit:
     ----------
     latency : ndarray
         First spikes, ``t_j``.
+    until : ndarray
+        Until when synapses count without a gate: the spike, or the end of the window. Relays have their latency.
     arriving : dict of ndarray
         Arrival times of the spikes of each source, by incoming projection.
     synapses : dict of Synapses
@@ -58,6 +60,7 @@ class Credit:
     """
 
     latency: np.ndarray
+    until: np.ndarray
     arriving: dict[str, np.ndarray] = field(default_factory=dict)
     synapses: dict[str, Synapses] = field(default_factory=dict)
     handed: np.ndarray | None = None
@@ -80,14 +83,15 @@ class Step(NamedTuple):
 class Channel:
     """A projection as the learner sees it. One subclass for each kind of connectivity and response of the target.
 
-    Arrays of neurons have the shape (presentations, \\*population). Times are in ms or in steps of a grid.
+    Arrays of neurons have the shape (presentations, \\*population). Times are in ms or in steps of a grid. `source` are
+    arrival times of spikes, `until` is that of `Credit`.
 
     Parameters
     ----------
     projection : Projection
         The delays of its PSP have the unit of times.
     gate : float
-        Time until which synapses count, at most.
+        Gate of the target.
     gated : bool
         Whether synapses count until the gate for every neuron, not until its spike.
     causal : bool
@@ -118,31 +122,29 @@ class Channel:
         """
         return 0.0
 
-    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+    def step(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """Return the gradient of the weights, ``Σ δ_j ε(L_j - t_i)``."""
         return Step()
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """Return the displacement of the source, ``Σ_j w_ij δ_j ε'(L_j - t_i)``."""
         raise NotImplementedError
 
-    def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    def bias(self, until: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """Return the gradient of a bias of each neuron, ``Σ δ_j L_j`` over presentations."""
         if self.gated:
             return np.asarray(np.add.reduce(signal) * signal.dtype.type(self.gate))
-        return np.asarray(np.einsum("b...,b...->...", signal, self._limit(latency)))
+        return np.asarray(np.einsum("b...,b...->...", signal, self._limit(until)))
 
     def constant_slope(self, since: np.ndarray) -> np.ndarray | float:
         """Return the part of ``τ v_j'`` of a constant current of 1, a time after its onset."""
         return 1.0
 
-    def _limit(self, latency: np.ndarray) -> np.ndarray:
+    def _limit(self, until: np.ndarray) -> np.ndarray:
         """Return the limit ``L_j`` of each neuron, or one limit for all."""
-        if self.gated:
-            return np.asarray(latency.dtype.type(self.gate))
-        return latency if self.gate == np.inf else np.minimum(latency, latency.dtype.type(self.gate))
+        return np.asarray(until.dtype.type(self.gate)) if self.gated else until
 
-    def _limits(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    def _limits(self, until: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """Return the limit of each neuron, in the shape of the signal."""
-        limit = self._limit(latency)
+        limit = self._limit(until)
         return limit if limit.shape == signal.shape else np.broadcast_to(limit, signal.shape)

@@ -44,7 +44,7 @@ class GatedWindow(_Gated):
         super().__init__(projection, gate, True, causal)
         self.window = window
 
-    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+    def step(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
         if not self.plastic:
             return Step()
@@ -55,7 +55,7 @@ class GatedWindow(_Gated):
         kernel_gradient(inputs, contiguous(signal, self.window.shape, source.dtype), self.window, gradient)
         return Step(gradient.reshape(kernel.shape))
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`."""
         dtype, kernel = source.dtype, synapses.weights
         times = contiguous(source, self.window.source, dtype)
@@ -73,7 +73,7 @@ class GatedList(_Gated):
         super().__init__(projection, gate, True, causal)
         self.matrix = matrix
 
-    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+    def step(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
         if not self.plastic:
             return Step()
@@ -82,7 +82,7 @@ class GatedList(_Gated):
         add_outer_products(self._inputs(_rows(source, dtype)), _rows(signal, dtype), self.matrix, gradient)
         return Step(gradient.reshape(kernel.shape))
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`."""
         dtype, times = source.dtype, _rows(source, source.dtype)
         weights, propagated = for_loops(synapses.weights, dtype).reshape(-1), np.zeros_like(times)

@@ -44,8 +44,6 @@ class Leaky(Listed):
         See `Channel`.
     rates : Rates
         Rates of the family, in the unit of times.
-    end : float
-        End of the target's window.
     connections : Connections
     dense : bool
         Whether the synapses connect all neurons, in the order of their weights.
@@ -59,13 +57,12 @@ class Leaky(Listed):
         self,
         projection: Projection,
         rates: Rates,
-        end: float,
         connections: Connections,
         dense: bool = False,
         causal: bool = False,
         recurrent: bool = False,
     ) -> None:
-        super().__init__(projection, connections, end, False, causal, Fading(*(np.array([rate]) for rate in rates)))
+        super().__init__(projection, connections, causal=causal, effects=Fading(*(np.array([rate]) for rate in rates)))
         self.rates, self.dense, self.recurrent = rates, dense, recurrent
 
     def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
@@ -78,9 +75,9 @@ class Leaky(Listed):
         _slope_dense(spikes, limits, factors.of_source, factors.of_target, weights, slopes)
         return slopes.reshape(times.shape).astype(times.dtype)
 
-    def bias(self, latency: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    def bias(self, until: np.ndarray, signal: np.ndarray) -> np.ndarray:
         """See `Channel`."""
-        acted = signal * self.rates.constant(self._limit(latency).astype(DOUBLE))
+        acted = signal * self.rates.constant(self._limit(until).astype(DOUBLE))
         return np.asarray(acted.sum(axis=0).astype(signal.dtype))
 
     def constant_slope(self, since: np.ndarray) -> np.ndarray | float:
@@ -90,17 +87,17 @@ class Leaky(Listed):
     def _visit(
         self,
         source: np.ndarray,
-        latency: np.ndarray,
+        until: np.ndarray,
         signal: np.ndarray,
         synapses: Synapses,
         weights: np.ndarray,
         delays: np.ndarray,
         displacement: np.ndarray,
     ) -> None:
-        times, limits, signals = flat(source, DOUBLE), flat(self._limit(latency), DOUBLE), flat(signal, DOUBLE)
+        times, limits, signals = flat(source, DOUBLE), flat(self._limit(until), DOUBLE), flat(signal, DOUBLE)
         factors = _factors(self.rates, times, limits) if self.dense else None
         if factors is None:
-            super()._visit(source, latency, signal, synapses, weights, delays, displacement)
+            super()._visit(source, until, signal, synapses, weights, delays, displacement)
             return
         gradient, kernel = weights if weights.size else displacement[:0], for_loops(synapses.weights, DOUBLE)
         of_target = factors.of_target * signals

@@ -54,29 +54,29 @@ class Listed(Channel):
         _slopes(self.connections, self.effects, flat(source, dtype), limits, weights, late, slopes)
         return slopes.reshape(times.shape).astype(times.dtype, copy=False)
 
-    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+    def step(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
         shape, dtype, nothing = synapses.weights.shape, self.dtype or source.dtype, (0,)
         weights, delays = (
             np.zeros(shape if learns else nothing, dtype) for learns in (self.plastic, self.learns_delays)
         )
-        self._visit(source, latency, signal, synapses, weights, delays, np.zeros((0, 0), dtype))
+        self._visit(source, until, signal, synapses, weights, delays, np.zeros((0, 0), dtype))
         return Step(
             weights.astype(source.dtype, copy=False) if self.plastic else None,
             delays.astype(source.dtype, copy=False) if self.learns_delays else None,
         )
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`."""
         dtype = self.dtype or source.dtype
         displacement, nothing = np.zeros((len(source), source[0].size), dtype), np.zeros(0, dtype)
-        self._visit(source, latency, signal, synapses, nothing, nothing, displacement)
+        self._visit(source, until, signal, synapses, nothing, nothing, displacement)
         return displacement.reshape(source.shape).astype(source.dtype, copy=False)
 
     def _visit(
         self,
         source: np.ndarray,
-        latency: np.ndarray,
+        until: np.ndarray,
         signal: np.ndarray,
         synapses: Synapses,
         weights: np.ndarray,
@@ -89,7 +89,7 @@ class Listed(Channel):
         dtype = self.dtype or source.dtype
         _step(
             self.connections, self.effects, self.causal, flat(source, dtype),
-            flat(self._limits(latency, signal), dtype), flat(signal, dtype),
+            flat(self._limits(until, signal), dtype), flat(signal, dtype),
             for_loops(synapses.weights, dtype).ravel(), _delays(synapses, dtype), weights.reshape(-1),
             delays.reshape(-1), displacement,
         )  # fmt: skip

@@ -56,7 +56,7 @@ class Local(Channel):
         self.sources: np.ndarray = pre if apart else np.arange(int(np.prod(network.shapes[projection.source])))
         self.line, self.size = np.arange(pre.size) if apart else pre, network.population(projection.target).size
 
-    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+    def step(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
         change, signals = _response(synapses).changes[self.name], _flat(signal)
         heard, shape = np.isfinite(_flat(source))[:, self.sources], synapses.weights.shape
@@ -69,7 +69,7 @@ class Local(Channel):
             delays = -np.bincount(self.number, handed, synapses.weights.size).reshape(shape).astype(source.dtype)
         return Step(weights, delays)
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`."""
         by_arrival = _response(synapses).by_arrival(self, source, synapses.weights)
         handed = np.einsum("bn,bln->bl", _flat(signal), by_arrival)

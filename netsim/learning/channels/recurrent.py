@@ -31,19 +31,19 @@ class Recurrent(Channel):
         """See `Channel`."""
         return self.inner.slope(source, times, asked, synapses)
 
-    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+    def step(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
-        onset = np.asarray(latency.dtype.type(self.onset))
-        step = self.inner.step(source, latency, signal, synapses)
+        onset = np.asarray(until.dtype.type(self.onset))
+        step = self.inner.step(source, until, signal, synapses)
         if self.onset == 0:
             return step
         before = self.inner.step(source, onset, signal, synapses)
         return Step(_difference(step.weights, before.weights), _difference(step.delays, before.delays))
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`. Displacements within the loop itself are the result of `netsim.learning.loops`."""
-        onset = np.asarray(latency.dtype.type(self.onset))
-        back = self.inner.back(source, latency, signal, synapses)
+        onset = np.asarray(until.dtype.type(self.onset))
+        back = self.inner.back(source, until, signal, synapses)
         return back if self.onset == 0 else back - self.inner.back(source, onset, signal, synapses)
 
 

@@ -16,10 +16,10 @@ class Pooling(Channel):
         super().__init__(projection)
         self.window = window
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`. Ties go to the first neuron, row by row."""
         handed, window = np.empty(source.shape, source.dtype), self.window
-        scatter_to_earliest(np.ascontiguousarray(signal), source, latency, window.size, window.stride, handed)
+        scatter_to_earliest(np.ascontiguousarray(signal), source, until, window.size, window.stride, handed)
         return handed
 
 
@@ -30,11 +30,11 @@ class Relay(Channel):
         super().__init__(projection)
         self.connections = connections
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`. Ties go to the lowest number."""
         times = flat(source, source.dtype)
         handed = np.zeros(times.shape, signal.dtype)
-        _hand_to_earliest(self.connections, flat(signal, signal.dtype), times, flat(latency, latency.dtype), handed)
+        _hand_to_earliest(self.connections, flat(signal, signal.dtype), times, flat(until, until.dtype), handed)
         return handed.reshape(source.shape)
 
 

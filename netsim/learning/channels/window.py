@@ -38,8 +38,8 @@ class WindowChannel(Channel):
     The kernel has the shape (..., maps) or (inputs, neurons).
     """
 
-    def __init__(self, projection: Projection, window: Window, gate: float = np.inf, causal: bool = False) -> None:
-        super().__init__(projection, gate, False, causal)
+    def __init__(self, projection: Projection, window: Window, causal: bool = False) -> None:
+        super().__init__(projection, causal=causal)
         self.window = window
 
     def slope(self, source: np.ndarray, times: np.ndarray, asked: np.ndarray, synapses: Synapses) -> np.ndarray | float:
@@ -51,12 +51,12 @@ class WindowChannel(Channel):
         _slope_at(spikes, window, breakpoints(self.psp, dtype), limits, visited, weights, current)
         return current.reshape(times.shape)
 
-    def step(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
+    def step(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> Step:
         """See `Channel`."""
         if not self.plastic:
             return Step()
         dtype, window, kernel = source.dtype, self.window, synapses.weights
-        psp, (times, limits, signals) = breakpoints(self.psp, dtype), self._pairs(source, latency, signal)
+        psp, (times, limits, signals) = breakpoints(self.psp, dtype), self._pairs(source, until, signal)
         if self._is_dense(source, kernel):
             times, limits, signals = (each.reshape(len(source), -1) for each in (times, limits, signals))
             return Step(PairFactors(times, limits, signals, psp))
@@ -66,10 +66,10 @@ class WindowChannel(Channel):
         collect_from_maps(by_map, _gather(times, limits, signals, psp, window, by_map), gradient)
         return Step(gradient.reshape(kernel.shape))
 
-    def back(self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
+    def back(self, source: np.ndarray, until: np.ndarray, signal: np.ndarray, synapses: Synapses) -> np.ndarray:
         """See `Channel`."""
         dtype, window, kernel = source.dtype, self.window, for_loops(synapses.weights, source.dtype)
-        slopes, pairs = handing_down(self.psp, self.causal, dtype), self._pairs(source, latency, signal)
+        slopes, pairs = handing_down(self.psp, self.causal, dtype), self._pairs(source, until, signal)
         if self._is_dense(source, kernel):
             times, limits, signals = (each.reshape(len(source), -1) for each in pairs)
             return displacement_of_dense(times, limits, signals, slopes, kernel).reshape(source.shape)
@@ -80,10 +80,10 @@ class WindowChannel(Channel):
         return displacement.reshape(source.shape)
 
     def _pairs(
-        self, source: np.ndarray, latency: np.ndarray, signal: np.ndarray
+        self, source: np.ndarray, until: np.ndarray, signal: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return presynaptic times, limits and signals in the shapes of the window."""
-        limits, dtype, window = self._limits(latency, signal), source.dtype, self.window
+        limits, dtype, window = self._limits(until, signal), source.dtype, self.window
         times = contiguous(source, window.source, dtype)
         return times, contiguous(limits, window.shape, dtype), contiguous(signal, window.shape, dtype)
 

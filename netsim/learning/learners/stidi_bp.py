@@ -167,7 +167,7 @@ class STiDiBP(Learner):
         self, sent: Mapping[str, np.ndarray], wanted: np.ndarray, synapses: Mapping[str, Synapses], weights: Weights
     ) -> tuple[Gradients, list[np.ndarray]]:
         """Return gradients and displacements (ms) of some presentations, by the wanted displacements of the output."""
-        credits = {name: Credit(for_loops(sent[name], wanted.dtype)) for name in self._shapes}
+        credits = {name: self._credit(name, for_loops(sent[name], wanted.dtype)) for name in self._shapes}
         for channel in self._channels:
             source, target, own = credits[channel.source], credits[channel.target], synapses[channel.name]
             target.arriving[channel.name] = own.arrival(sent[channel.source], source.latency)
@@ -195,10 +195,15 @@ class STiDiBP(Learner):
                     self._learn_channel(channel, credits, gradients)
         return gradients, [credits[name].displacement for name in self._shapes if name != STIMULUS]
 
+    def _credit(self, name: str, latency: np.ndarray) -> Credit:
+        """Return the record of a population that has not learned yet."""
+        times = self._times.get(name)
+        return Credit(latency, latency if times is None else np.minimum(latency, latency.dtype.type(times.end)))
+
     def _learn_channel(self, channel: Channel, credits: Mapping[str, Credit], gradients: Gradients) -> None:
         """Add the gradients of a projection, and hand displacements to its source."""
         source, target = credits[channel.source], credits[channel.target]
-        spikes = target.arriving[channel.name], target.latency, target.signal, target.synapses[channel.name]
+        spikes = target.arriving[channel.name], target.until, target.signal, target.synapses[channel.name]
         step = channel.step(*spikes)  # Δw_ij ∝ -δ_j ε(L_j - t_i)
         if step.weights is not None:
             gradients[channel.kernel] = step.weights
